@@ -1,0 +1,89 @@
+"""What StreamMSE enters into each race, with its defaults and through its public names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streammse as sm
+
+from .timing import Call
+from .workloads import MU, identification, pairs
+
+BLOCK = 512
+
+
+def nlms(taps: int, samples: int) -> dict[str, Call]:
+    data = identification(taps, samples)
+    filt = sm.NLMS(taps=taps, mu=MU)
+    return {"": Call(lambda: filt.run(data.x, data.d), samples)}
+
+
+def nlms_one_by_one(taps: int, samples: int) -> dict[str, Call]:
+    data = identification(taps, samples)
+    filt = sm.NLMS(taps=taps, mu=MU)
+    rows = list(zip(data.x.tolist(), data.d.tolist(), strict=True))
+
+    def call() -> Any:
+        update = filt.update
+        for x, d in rows:
+            y = update(x, d)
+        return y
+
+    return {"": Call(call, samples)}
+
+
+def mse_one_by_one(samples: int) -> dict[str, Call]:
+    truth, prediction = pairs(samples)
+    rows = list(zip(truth.tolist(), prediction.tolist(), strict=True))
+    metric = sm.MSE()
+
+    def call() -> Any:
+        update = metric.update
+        for a, b in rows:
+            value = update(a, b)
+        return value
+
+    return {"": Call(call, samples)}
+
+
+def mse_in_blocks(samples: int, curve: bool) -> dict[str, Call]:
+    """With the value after each pair, or with the value after each block."""
+    truth, prediction = pairs(samples)
+    metric = sm.MSE()
+    blocks = [(truth[i : i + BLOCK], prediction[i : i + BLOCK]) for i in range(0, samples - BLOCK + 1, BLOCK)]
+
+    def call() -> Any:
+        for a, b in blocks:
+            value = metric.run(a, b, curve=curve)
+        return value[-1] if curve else value
+
+    return {"": Call(call, BLOCK * len(blocks))}
+
+
+def rolling_mse(window: int, samples: int) -> dict[str, Call]:
+    a, b = pairs(samples)
+    metric = sm.MSE(window=window)
+    return {"": Call(lambda: metric.reset().run(a, b), samples)}
+
+
+def one_mse(samples: int) -> dict[str, Call]:
+    a, b = pairs(samples)
+    metric = sm.MSE()
+    return {"": Call(lambda: metric.reset().run(a, b, curve=False), samples)}
+
+
+def bank(rows: int, taps: int, samples: int) -> dict[str, Call]:
+    data = identification(taps, samples, rows)
+    filters = sm.bank(sm.NLMS(taps=taps, mu=MU), rows)
+    return {"": Call(lambda: filters.run(data.x, data.d), rows * samples)}
+
+
+def one_after_another(rows: int, taps: int, samples: int) -> dict[str, Call]:
+    """The same rows without a bank."""
+    data = identification(taps, samples, rows)
+    filters = [sm.NLMS(taps=taps, mu=MU) for _ in range(rows)]
+
+    def call() -> Any:
+        return [one.run(x, d) for one, x, d in zip(filters, data.x, data.d, strict=True)]
+
+    return {"": Call(call, rows * samples)}

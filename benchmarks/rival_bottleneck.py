@@ -1,0 +1,13 @@
+"""bottleneck: moving windows in C. From the two columns to the curve, end to end."""
+
+from __future__ import annotations
+
+import bottleneck
+
+from .timing import Call
+from .workloads import pairs
+
+
+def rolling_mse(window: int, samples: int) -> dict[str, Call]:
+    a, b = pairs(samples)
+    return {"": Call(lambda: bottleneck.move_mean((a - b) ** 2, window, min_count=1), samples)}

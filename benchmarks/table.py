@@ -1,0 +1,187 @@
+"""The table: what is measured, against whom, and what the figure must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from .timing import Contestant, Times
+
+
+class Bound(NamedTuple):
+    """What a figure must be: ``figure`` makes it out of our times and theirs."""
+
+    text: str
+    figure: Callable[[Times, Times | None], float]
+    holds: Callable[[float], bool]
+    show: Callable[[float], str]
+
+
+def seconds(value: float) -> str:
+    for unit, size in (("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3)):
+        if abs(value) < 999.5 * size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.3g} s"
+
+
+def _times(value: float) -> str:
+    return f"{value:.2f}x" if value < 20.0 else f"{value:.0f}x"
+
+
+def _against(theirs: Times | None) -> float:
+    assert theirs is not None
+    return theirs.best
+
+
+def at_most(limit: float) -> Bound:
+    """Our time over theirs."""
+    return Bound(f"<= {limit:g}x", lambda a, b: a.best / _against(b), lambda x: x <= limit, _times)
+
+
+def faster(limit: float) -> Bound:
+    """Their time over ours."""
+    return Bound(f"{limit:g}x faster", lambda a, b: _against(b) / a.best, lambda x: x >= limit, _times)
+
+
+def below(limit: float) -> Bound:
+    """The median of our own rounds."""
+    return Bound(f"< {seconds(limit)} (median)", lambda a, _: a.median, lambda x: x < limit, seconds)
+
+
+def at_once(limit: float) -> Bound:
+    """Our own best."""
+    return Bound(f"< {seconds(limit)}", lambda a, _: a.best, lambda x: x < limit, seconds)
+
+
+def more(limit: float) -> Bound:
+    """Our best less theirs."""
+    return Bound(f"< {seconds(limit)} more", lambda a, b: a.best - _against(b), lambda x: x < limit, seconds)
+
+
+def aim(limit: float) -> Bound:
+    """Not a promise: shown, and never missed."""
+    return Bound(f"aim {limit:g}x", lambda a, b: a.best / _against(b), lambda _: True, _times)
+
+
+Entry = Callable[[], "dict[str, Contestant]"]
+
+
+@dataclass(frozen=True)
+class Against:
+    """One rival in a race; of several variants of it the fastest counts."""
+
+    name: str
+    bounds: tuple[Bound, ...]
+    enter: Entry | None = None  # None: a figure of our own, against nobody
+
+
+@dataclass(frozen=True)
+class Race:
+    """Contestants that take turns."""
+
+    what: str
+    enter: Entry
+    against: tuple[Against, ...]
+    heavy: bool = False  # each round takes seconds: a few of them must do
+
+
+def _entry(where: str, what: str, *args: Any) -> Entry:
+    """``what(*args)`` out of the module ``where``, which is imported only when it is that rival's turn."""
+
+    def enter() -> dict[str, Contestant]:
+        found: dict[str, Contestant] = getattr(import_module(f".{where}", __package__), what)(*args)
+        return found
+
+    return enter
+
+
+def table(part: float = 1.0) -> list[Race]:
+    """All races, with this part of the samples."""
+    ours, processes = partial(_entry, "ours"), partial(_entry, "processes")
+
+    def some(samples: float, least: int = 1024) -> int:
+        return max(least, int(samples * part))
+
+    block, short, large, rows = some(1e5), some(2000, 200), some(1e7), some(1e6)
+    beyond_cache = min(some(1e8), int(1e7))  # a first look, too, must read it from memory
+    races = []
+    for taps, c_aim, slow in ((8, (), 200), (32, (), 200), (128, (aim(0.75),), 150), (512, (aim(0.75),), 45)):
+        against = [
+            Against("plain C", (at_most(1.0), *c_aim), _entry("rival_c", "nlms", taps, block)),
+            Against("padasip", (faster(slow),), _entry("rival_padasip", "nlms", taps, short)),
+        ]
+        if taps == 32:
+            against.append(Against("cmsisdsp float32", (at_most(1.0),), _entry("rival_cmsisdsp", "nlms", taps, block)))
+        races.append(Race(f"NLMS block, {taps} taps", ours("nlms", taps, block), tuple(against)))
+
+    calls = some(20_000)
+    padasip = Against("padasip predict+adapt", (faster(10),), _entry("rival_padasip", "nlms_one_by_one", 32, short))
+    clock = Against("the clock", (below(500e-9),))
+    races.append(Race("NLMS one by one, 32 taps", ours("nlms_one_by_one", 32, calls), (padasip, clock)))
+
+    river = _entry("rival_river", "mse_one_by_one", calls)
+    races += [
+        Race("MSE.update one by one", ours("mse_one_by_one", calls), (Against("river", (at_most(1.5),), river),)),
+        Race(
+            "MSE in blocks of 512",
+            ours("mse_in_blocks", some(1e5), True),
+            (Against("river one by one", (faster(20),), river),),
+        ),
+        Race(
+            "MSE in blocks of 512, last value only",
+            ours("mse_in_blocks", some(1e5), False),
+            (Against("river one by one", (faster(20),), river),),
+        ),
+    ]
+
+    for window in (10, 1000, 100_000):
+        rolling = [
+            Against("naive subtracting", (at_most(1.4),), _entry("rival_naive_numba", "rolling_mse", window, large))
+        ]
+        rolling += [
+            Against(name, (faster(1),), _entry(f"rival_{name}", "rolling_mse", window, large))
+            for name in ("bottleneck", "numbagg", "pandas", "polars")
+        ]
+        races.append(Race(f"rolling MSE, W={window}", ours("rolling_mse", window, large), tuple(rolling)))
+
+    races += [
+        Race(
+            "one MSE of all pairs",
+            ours("one_mse", beyond_cache),
+            (
+                Against("reading both (C sum)", (at_most(1.3),), _entry("rival_c", "read_both", beyond_cache)),
+                Against("np.mean((a-b)**2)", (faster(2),), _entry("rival_numpy", "one_mse", beyond_cache)),
+            ),
+        ),
+        Race(
+            "bank of 64 NLMS-32",
+            ours("bank", 64, 32, some(10_000, 5000)),
+            (Against("one after another", (faster(1.7),), ours("one_after_another", 64, 32, some(10_000, 5000))),),
+        ),
+        Race(
+            "import streammse",
+            processes("python", "import streammse"),
+            (Against("import numpy", (at_most(1.25),), processes("python", "import numpy")),),
+        ),
+        Race(
+            "import streammse, then sm.NLMS",
+            processes("python", "import streammse as sm; sm.NLMS"),
+            (Against("import numpy", (aim(1.25),), processes("python", "import numpy")),),
+        ),
+        Race("first NLMS, empty cache", processes("first_nlms"), (Against("the clock", (at_once(4.0),)),), heavy=True),
+        Race(
+            "NLMS in a second process",
+            processes("second_nlms"),
+            (Against("import numba", (more(0.6),), processes("python", "import numba")),),
+        ),
+        Race(
+            f"denoise a CSV of {rows} rows",
+            processes("csv_denoise", rows),
+            (Against("pyarrow read+write", (at_most(2.0),), processes("csv_copy", rows)),),
+        ),
+    ]
+    return races

@@ -1,0 +1,50 @@
+"""The seeded data that ours and every rival work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+SEED = 20240229
+MU = 0.5
+
+
+@dataclass(frozen=True)
+class Identification:
+    """An unknown system between x and d, with a little noise: what an adaptive filter learns."""
+
+    taps: int
+    x: Array
+    d: Array
+
+    @property
+    def padded(self) -> Array:
+        """x with ``taps - 1`` zeros of history in front."""
+        return np.concatenate([np.zeros(self.taps - 1), self.x])
+
+
+@lru_cache(maxsize=8)
+def identification(taps: int, samples: int, rows: int = 1) -> Identification:
+    """White noise through a random system; several rows give (rows, samples)."""
+    rng = np.random.default_rng([SEED, taps, samples, rows])
+    x = rng.standard_normal((rows, samples))
+    system = rng.standard_normal((rows, taps)) / np.sqrt(taps)
+    d = np.stack([np.convolve(a, h)[:samples] for a, h in zip(x, system, strict=True)])
+    d += 0.01 * rng.standard_normal((rows, samples))
+    return Identification(taps, *((x[0], d[0]) if rows == 1 else (x, d)))
+
+
+@lru_cache(maxsize=2)
+def pairs(samples: int) -> tuple[Array, Array]:
+    """Truth and prediction: a random walk and what a forecaster one step behind would say."""
+    rng = np.random.default_rng([SEED, samples])
+    truth = np.cumsum(rng.standard_normal(samples))
+    prediction = np.empty(samples)
+    prediction[0] = 0.0
+    prediction[1:] = truth[:-1]
+    return truth, prediction

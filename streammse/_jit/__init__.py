@@ -1,0 +1,138 @@
+"""The only room that imports numba: what a kernel is, when it is compiled, and where the result is kept.
+
+Three decorators, none of which compiles or imports anything by itself:
+
+- ``@helper``: a small function that is inlined into every kernel that calls it;
+- ``@kernel``: one sample's arithmetic, ``y = step(p, s, x, d)`` (``x`` a float64);
+- ``@vector_kernel``: the same with ``x`` a float64 vector;
+- ``@loop(signature)``: anything else that Python calls, with its signature spelt out.
+
+Called from Python the decorated function stays plain Python, which is what the tests hold the machine code against;
+``.compiled`` is the machine code, made at the first use and kept on disk by ``cache.py``. A few instructions that numba
+has no word for are in ``instructions.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+SCALAR = "f8(f8[::1],f8[::1],f8,f8)"
+VECTOR = "f8(f8[::1],f8[::1],f8[::1],f8)"
+
+
+@cache
+def _numba() -> Any:
+    """The compiler, without the quarter of a second that scipy.linalg takes to import.
+
+    Numba imports it at its start merely to see whether there is a BLAS; whoever compiles ``np.dot`` asks again.
+    """
+    import numba
+    from numba.np import linalg
+
+    ask = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        arraymath: Any = import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = ask
+    arraymath.ensure_blas = ask
+    return numba
+
+
+class Function:
+    """A Python function and, from its first use on, its machine code."""
+
+    def __init__(self, py_func: Callable[..., Any], *signatures: str, **options: Any) -> None:
+        self.py_func = py_func
+        self.signatures = signatures
+        self.options = options
+        self._compiled: Any = None
+        self.__doc__ = py_func.__doc__
+        self.__name__ = py_func.__name__
+        self.__module__ = py_func.__module__
+
+    def __call__(self, *args: Any) -> Any:
+        return self.py_func(*args)
+
+    def __repr__(self) -> str:
+        return f"<{self.py_func.__module__}.{self.py_func.__qualname__}>"
+
+    def __deepcopy__(self, memo: object) -> Function:
+        return self
+
+    def __reduce__(self) -> str:
+        return self.py_func.__qualname__  # pickled by its name, as functions are
+
+    @property
+    def compiled(self) -> Any:
+        """Machine code behind numba's argument conversion; compiled or loaded at the first use."""
+        if self._compiled is None:
+            numba = _numba()
+            from numba.core.compiler_lock import global_compiler_lock
+
+            from .cache import DiskCache
+
+            # Numba's own lock and no other: its compiler asks for ours while it holds it, and with two a thread of the
+            # user's that compiles and one that builds a node would wait for each other.
+            with global_compiler_lock:
+                if self._compiled is None:
+                    made = numba.njit(nogil=True, error_model="numpy", **self.options)(self.py_func)
+                    for signature in self.signatures:
+                        made._cache = DiskCache(self, signature)
+                        made.compile(_parse(signature))
+                    if self.signatures:
+                        made.disable_compile()
+                    self._compiled = made
+        return self._compiled
+
+    @property
+    def address(self) -> int:
+        """Where the machine code begins, in numba's own calling convention: what the loops of ``drive.py`` take."""
+        (made,) = self.compiled.overloads.values()
+        return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
+
+    @property
+    def _numba_type_(self) -> Any:
+        # Numba asks any global that a kernel names for its type by this attribute: helpers compile when first needed.
+        from numba import types
+
+        return types.Dispatcher(self.compiled)
+
+
+def helper(py_func: Callable[..., Any]) -> Function:
+    """A function inlined into the kernels that call it."""
+    return Function(py_func, forceinline=True)
+
+
+def rare(py_func: Callable[..., Any]) -> Function:
+    """A function that kernels call but seldom: kept out of line, so that it costs the common path no register."""
+    return Function(py_func)
+
+
+def kernel(py_func: Callable[..., Any], **options: Any) -> Function:
+    """``y = step(p, s, x, d)`` with one input."""
+    return Function(py_func, SCALAR, **options)
+
+
+def vector_kernel(py_func: Callable[..., Any], **options: Any) -> Function:
+    """``y = step(p, s, x, d)`` with a vector of inputs."""
+    return Function(py_func, VECTOR, **options)
+
+
+def loop(*signatures: str) -> Callable[[Callable[..., Any]], Function]:
+    """A compiled function with signatures of its own; ``omitted`` stands for a last argument left out, None."""
+    return lambda py_func: Function(py_func, *signatures)
+
+
+def _parse(signature: str) -> Any:
+    from numba import types
+    from numba.core import sigutils
+
+    head, omitted, _ = signature.partition(",omitted")
+    if not omitted:
+        return signature
+    atypes, rtype = sigutils.normalize_signature(head + ")")
+    return rtype(*atypes, types.Omitted(None))

@@ -1,0 +1,236 @@
+"""Machine code on disk: private, checked before it is believed, and never a reason to fail.
+
+Numba's own cache serves stale code when a helper in another file changes and dies on a damaged file. Here an entry's
+name is a digest of everything that went into it: the bytecode of the function and of all that it calls, its constants,
+its signature and options, and the versions of Python, numba, llvmlite and the CPU. So an edit anywhere makes another
+name, and an entry is never stale. It carries a checksum, because a flipped byte in machine code aborts the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import re
+import sys
+import tempfile
+import time
+import types
+import warnings
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "STREAMMSE_CACHE"
+UNUSED_DAYS = 60
+
+
+def folder() -> Path | None:
+    """The cache folder: ``$STREAMMSE_CACHE``, else the user's cache; None when switched off (``off``)."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen is not None:
+        return None if chosen in ("", "off", "0") else Path(chosen).expanduser()
+    base = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "streammse"
+    except RuntimeError:  # no home at all
+        return None
+
+
+@cache
+def _environment() -> str:
+    import llvmlite
+    import numba
+    import numpy as np
+    from llvmlite import binding
+
+    return repr(
+        (
+            sys.version_info[:3],
+            sys.implementation.cache_tag,
+            numba.__version__,
+            llvmlite.__version__,
+            np.__version__,
+            binding.get_default_triple(),
+            binding.get_host_cpu_name(),
+            binding.get_host_cpu_features().flatten(),
+            sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_")),
+        )
+    )
+
+
+def fingerprint(function: Any) -> str | None:
+    """A digest over a function and all that it names; None when something in it cannot be told by its value."""
+    digest = hashlib.sha256()
+    try:
+        _feed(digest, function, {})
+    except TypeError:
+        return None
+    return digest.hexdigest()
+
+
+def _feed(digest: Any, value: Any, seen: dict[int, int]) -> None:
+    """Add one value: functions by their bytecode and everything that this names, the rest by type and content.
+
+    ``seen`` numbers the functions: one that comes again is told by its number, so that (f, g, f) is not (f, g, g).
+    """
+    if id(value) in seen:
+        digest.update(b"again %d;" % seen[id(value)])
+        return
+    if hasattr(value, "py_func"):  # ours, or a user's own njit function
+        seen[id(value)] = len(seen)
+        options = getattr(value, "options", getattr(value, "targetoptions", None))
+        options = {k: sorted(v) if isinstance(v, (set, frozenset)) else v for k, v in (options or {}).items()}
+        digest.update(repr((getattr(value, "signatures", None), sorted(options.items(), key=str))).encode())
+        value = value.py_func
+    elif hasattr(value, "build"):  # one of our instructions
+        seen[id(value)] = len(seen)
+        value = value.build
+    if isinstance(value, types.FunctionType):
+        seen[id(value)] = len(seen)
+        _feed_code(digest, value.__code__, value.__globals__, seen)
+        _feed(digest, [cell.cell_contents for cell in value.__closure__ or ()], seen)
+        _feed(digest, value.__defaults__ or (), seen)
+    elif isinstance(value, types.ModuleType):
+        digest.update(f"module {value.__name__};".encode())
+    elif isinstance(value, (tuple, list)):
+        digest.update(b"(%d:" % len(value))
+        for item in value:
+            _feed(digest, item, seen)
+    elif isinstance(value, frozenset):
+        digest.update(repr(sorted(value, key=repr)).encode())
+    elif value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
+        digest.update(f"{type(value).__name__}:{value!r};".encode())
+    elif isinstance(value, (type, types.BuiltinFunctionType)) or hasattr(value, "__qualname__"):
+        digest.update(f"{value.__module__}.{value.__qualname__};".encode())
+    elif type(value).__module__.split(".")[0] == "numpy":  # a dtype, a ufunc, a constant array
+        digest.update(type(value).__name__.encode() + pickle.dumps(value))
+    else:
+        raise TypeError(f"a kernel names {value!r}, which has no digest")
+
+
+def _feed_code(digest: Any, code: types.CodeType, names: dict[str, Any], seen: dict[int, int]) -> None:
+    digest.update(repr((code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_argcount)).encode())
+    for item in code.co_consts:
+        if isinstance(item, types.CodeType):
+            _feed_code(digest, item, names, seen)
+        else:
+            _feed(digest, item, seen)
+    modules = []
+    for name in code.co_names:
+        if name in names:
+            digest.update(f"{name}=".encode())
+            _feed(digest, names[name], seen)
+            if isinstance(names[name], types.ModuleType):
+                modules.append(names[name])
+    for module in modules:  # numba compiles the value of ``settings.GAIN`` in: whatever may be an attribute is told too
+        for name in code.co_names:
+            if name in vars(module):
+                value = vars(module)[name]
+                digest.update(f"{module.__name__}.{name}=".encode())
+                _feed(digest, value, seen)
+                if isinstance(value, types.ModuleType) and value not in modules:
+                    modules.append(value)
+
+
+class DiskCache:
+    """What numba's dispatcher asks for machine code before it compiles, and gives it to afterwards."""
+
+    cache_path = None
+
+    def __init__(self, function: Any, signature: str) -> None:
+        self.ours = function.__module__.split(".")[0] == "streammse"
+        root, mark = folder(), fingerprint(function)
+        key = hashlib.sha256(f"{_environment()}{mark}{signature}".encode()).hexdigest()[:40]
+        name = "".join(c if c.isalnum() else "-" for c in function.py_func.__qualname__)[-60:]
+        self.path = root / f"{name}.{key}" if root is not None and mark is not None else None
+
+    def load_overload(self, _sig: Any, target: Any) -> Any:
+        if self.path is None:
+            return None
+        if self.ours:  # what our own kernels call is known: no need to wait for all that numba could offer
+            from numba.core.runtime import rtsys
+
+            rtsys.initialize(target)
+        else:
+            target.refresh()
+        try:
+            _check_private(self.path.parent)
+            raw = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._give_up(error)
+            return None
+        try:
+            if hashlib.sha256(raw[32:]).digest() != raw[:32]:
+                raise ValueError("checksum does not match")
+            from numba.core.compiler import CompileResult
+
+            found = CompileResult._rebuild(target, *pickle.loads(raw[32:]))
+        except Exception as error:  # noqa: BLE001  any defect means: compile again
+            warnings.warn(f"kernel cache entry {self.path.name} is damaged ({error}); compiled again", stacklevel=2)
+            return None
+        age = time.time() - self.path.stat().st_mtime
+        if age > 86400.0:  # a mark of use for the sweep, at most once a day
+            with suppress(OSError):
+                os.utime(self.path)
+        return found
+
+    def save_overload(self, _sig: Any, made: Any) -> None:
+        if self.path is None or made.objectmode or made.lifted or made.library.has_dynamic_globals:
+            return
+        from numba.core import serialize
+
+        body = serialize.dumps(made._reduce())
+        temporary = None
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_private(self.path.parent)
+            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".new-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(body).digest() + body)
+            os.replace(temporary, self.path)
+            _sweep(self.path.parent)
+        except OSError as error:
+            if temporary is not None and os.path.exists(temporary):
+                os.unlink(temporary)
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        global _complained  # noqa: PLW0603  one complaint a process is enough
+        self.path = None
+        if not _complained:
+            _complained = True
+            warnings.warn(
+                f"kernel cache not used ({error}); set {VARIABLE} to a private folder or to off", stacklevel=2
+            )
+
+    def flush(self) -> None:
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+_complained = False
+
+
+def _check_private(where: Path) -> None:
+    """An entry is a pickle: a folder that others can write to is not believed."""
+    if os.name != "posix":
+        return
+    info = where.stat()
+    if info.st_uid not in (os.getuid(), 0) or info.st_mode & 0o022:
+        raise PermissionError(f"{where} belongs to somebody else or others may write to it")
+
+
+def _sweep(where: Path) -> None:
+    """Remove what no process has used for two months: entries of old versions and abandoned temporary files."""
+    limit = time.time() - UNUSED_DAYS * 86400.0
+    for entry in where.iterdir():
+        try:
+            ours = entry.name.startswith(".new-") or re.fullmatch(r"[\w-]+\.[0-9a-f]{40}", entry.name)
+            if ours and entry.is_file() and entry.stat().st_mtime < limit:
+                entry.unlink()
+        except OSError:
+            continue

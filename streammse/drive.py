@@ -1,0 +1,98 @@
+"""The loops, compiled once for all algorithms.
+
+They take a *bound* kernel: five words that say where its machine code, its parameters and its state are. So a call from
+Python converts one integer instead of two arrays (a third of the time), and a row of a bank is the single node, bit for
+bit, because both run the same machine code.
+"""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._jit import Function, loop
+from ._jit.instructions import call_step, call_vector_step
+
+
+def bind(step: Function, p: NDArray[np.float64], s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The five words. Whoever keeps their address keeps this array, ``p`` and ``s`` alive."""
+    return np.array([step.address, p.ctypes.data, p.size, s.ctypes.data, s.size], dtype=np.int64)
+
+
+@loop("f8(i8,f8,f8)", "f8(i8,f8,omitted)", "f8(i8,f8,none)")
+def update(bound: int, x: float, d: Any = None) -> Any:
+    """One sample from Python: a partial of this is a node's ``update``, with no Python frame between."""
+    if d is None:
+        return call_step(bound, x, nan)
+    return call_step(bound, x, d)
+
+
+@loop("f8(i8,f8[::1],f8)", "f8(i8,f8[::1],omitted)", "f8(i8,f8[::1],none)")
+def vector_update(bound: int, x: Any, d: Any = None) -> Any:
+    """One row of inputs from Python."""
+    if d is None:
+        return call_vector_step(bound, x, nan)
+    return call_vector_step(bound, x, d)
+
+
+@loop("f8(i8,f8,f8)")
+def measure(bound: int, y_true: float, y_pred: float) -> Any:
+    """One pair from Python, in the order in which people write it: the truth first."""
+    return call_step(bound, y_pred, y_true)
+
+
+@loop("f8(i8,f8,f8[::1])")
+def vector_measure(bound: int, y_true: float, x: Any) -> Any:
+    """The same with a row of inputs."""
+    return call_vector_step(bound, x, y_true)
+
+
+@loop("f8(i8,f8)")
+def denoise(bound: int, x: float) -> Any:
+    """One noisy sample without a reference: it is both input and observation."""
+    return call_step(bound, x, x)
+
+
+@loop("f8(i8,f8,f8)")
+def cancel(bound: int, x: float, reference: float) -> Any:
+    """One noisy sample with its reference."""
+    return call_step(bound, reference, x)
+
+
+@loop("f8(i8,f8,f8[::1])")
+def vector_cancel(bound: int, x: float, reference: Any) -> Any:
+    """One noisy sample with a row of references."""
+    return call_vector_step(bound, reference, x)
+
+
+@loop("void(i8,f8[::1],f8[::1],f8[::1])")
+def block(bound: int, x: Any, d: Any, y: Any) -> None:
+    """y[t] = step(p, s, x[t], d[t])."""
+    for t in range(y.size):
+        y[t] = call_step(bound, x[t], d[t])
+
+
+@loop("void(i8,f8[:,::1],f8[::1],f8[::1])")
+def vector_block(bound: int, x: Any, d: Any, y: Any) -> None:
+    """The same with a row of inputs a sample."""
+    for t in range(y.size):
+        y[t] = call_vector_step(bound, x[t], d[t])
+
+
+@loop("void(i8[::1],f8[:,::1],f8[:,::1],f8[:,::1],i8,i8)")
+def bank(bound: Any, x: Any, d: Any, y: Any, first: int, last: int) -> None:
+    """Rows first to last - 1, each with its own parameters and state."""
+    for k in range(first, last):
+        for t in range(y.shape[1]):
+            y[k, t] = call_step(bound[k], x[k, t], d[k, t])
+
+
+@loop("void(i8[::1],f8[:,:,::1],f8[:,::1],f8[:,::1],i8,i8)")
+def vector_bank(bound: Any, x: Any, d: Any, y: Any, first: int, last: int) -> None:
+    """The same with a row of inputs a sample."""
+    for k in range(first, last):
+        for t in range(y.shape[1]):
+            y[k, t] = call_vector_step(bound[k], x[k, t], d[k, t])

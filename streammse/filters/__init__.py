@@ -1,0 +1,1 @@
+"""Adaptive filters, one algorithm or one family a file."""

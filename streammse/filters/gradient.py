@@ -1,0 +1,119 @@
+"""What all stochastic-gradient filters share: taps, step, references, weights, and what to do on divergence."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._jit import Function
+from .._jit.instructions import Intrinsic, sign_sweep, sweep
+from ..kernels import fir, losses
+from ..node import Predictor
+from ..param import param
+
+
+def regulariser() -> Any:
+    """The field of every normalised member."""
+    return param(
+        1e-3,
+        "what is added to the energy in the line, relative to its running average",
+        low=0.0,
+        kw_only=True,
+        slot=fir.REGULARISER,
+    )
+
+
+def loss() -> Any:
+    """The field of the members that descend any loss."""
+    return param(
+        losses.squared,
+        "the loss that is descended",
+        fixed=True,
+        kw_only=True,
+        check=losses.as_loss,
+        encode=lambda one: (one.a, one.b),
+        slot=fir.A,
+    )
+
+
+def textbook_unit(descended: losses.Loss) -> float:
+    """What makes the textbook's error of the score: textbooks descend e^2 / 2 and e^4 / 4."""
+    return {losses.squared: 0.5, losses.quartic: 0.25}.get(descended, 1.0)
+
+
+class GradientFilter(Predictor):
+    """A transversal filter that descends the score of a loss: the base of the family.
+
+    A member names its loss, its normalisation and its regressor; ``kernels/fir.py`` is the arithmetic of all.
+    """
+
+    taps: int = param(32, "number of taps n of each input", low=1, fixed=True, slot=fir.TAPS)
+    mu: float = param(0.01, "step size", low=0.0, slot=fir.MU)
+    references: int = param(1, "number of input signals m", low=1, fixed=True, kw_only=True, slot=fir.REFERENCES)
+    on_divergence: str = param(
+        "reset", "what follows a divergence", choices=("raise", "reset", "hold"), kw_only=True, slot=fir.POLICY
+    )
+
+    _fallible = True
+    _p_size = fir.P_SIZE
+    _loss: ClassVar[losses.Loss] = losses.squared
+    _gain: ClassVar[Function] = fir.plain_gain
+    _sweep: ClassVar[Intrinsic] = sweep
+
+    def _family(self) -> fir.Family:
+        descended = self._descended
+        return fir.family(descended.score, self._gain, self._sweep, textbook_unit(descended))
+
+    @property
+    def _descended(self) -> losses.Loss:
+        given: losses.Loss = self._values.get("loss", self._loss)
+        return given
+
+    def _kernel(self) -> Function:
+        return self._family().step if self.references == 1 else self._family().vector_step
+
+    def _block(self) -> Function:
+        return self._family().block
+
+    def _inputs(self) -> int:
+        return self.references
+
+    def _size(self) -> int:
+        return fir.state_size(self.taps, self.references)
+
+    def _start(self, s: NDArray[np.float64]) -> None:
+        s[fir.KEEP] = 1.0
+
+    @property
+    def diverged(self) -> int:
+        """How often a divergence was noticed since the start or the last reset."""
+        return int(self._s[fir.DIVERGED])
+
+    @property
+    def unlearnt(self) -> int:
+        """How many samples taught nothing since the start or the last reset.
+
+        They had no desired sample or one that is not finite, were a burst or a divergence, or came during a ``hold``.
+        """
+        return int(self._s[fir.UNLEARNT])
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """The weights, newest tap first: shape (taps,), or (references, taps). A copy; assign to set them.
+
+        Setting them also ends a ``hold`` after a divergence.
+        """
+        return fir.weights(self._s, self.taps, self.references, sign=self._sweep is sign_sweep)
+
+    @weights.setter
+    def weights(self, values: ArrayLike) -> None:
+        given = np.asarray(values, dtype=np.float64)
+        wanted = (self.taps,) if self.references == 1 else (self.references, self.taps)
+        if given.shape != wanted:
+            raise ValueError(f"weights must have shape {wanted}, got {given.shape}")
+        if not np.isfinite(given).all():
+            raise ValueError("weights must be finite")
+        self._s[fir.WEIGHTS : fir.WEIGHTS + given.size] = given.reshape(self.references, -1)[:, ::-1].ravel()
+        self._s[fir.GAIN], self._s[fir.KEEP], self._s[fir.HELD] = 0.0, 1.0, 0.0

@@ -1,0 +1,306 @@
+"""What CSV and NDJSON do differently: names, where values lie in a row, how a value is written."""
+
+# ruff: noqa: D102, ARG002 - the protocol says what each method is, and not every dialect needs all of it
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import math
+import re
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import scan
+from .block import COMMA, EMPTY, NUMBER, OTHER, DataError
+
+Bytes = NDArray[np.uint8]
+Places = NDArray[np.int64]
+
+PEEK = 100  # rows looked at to see which columns hold numbers
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
+_COMMA = re.compile(r"[+-]?\d+(\.\d{3})*,\d+([eE][+-]?\d+)?")
+_MISSING = {"", "nan", "-nan", "na", "n/a", "#n/a", "#na", "<na>", "null", "none"}
+
+
+def number(text: str) -> float | None:
+    """The number that a text says, NaN where it says that there is none, None where it is something else."""
+    text = text.strip()
+    if text.lower() in _MISSING:
+        return math.nan
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+class Dialect(Protocol):
+    """What CSV and NDJSON do differently."""
+
+    format: str
+    names: list[str]
+    head: bytes
+    decimal: str
+    #: what stands where there is no value
+    missing: bytes
+    #: whether a number may stand in quotes
+    quotes: bool
+
+    #: what may be wrong with the first line, where something else turns out to be wrong
+    doubt: str
+
+    def kinds(self, text: bytes) -> dict[str, str]:
+        """What each column seems to hold in these first rows."""
+        ...
+
+    def prepare(self, columns: list[str]) -> None:
+        """These columns will be wanted."""
+        ...
+
+    def rows(self, text: Bytes, size: int, final: bool, spans: Places, ends: Places, told: Places) -> int:
+        """Scan."""
+        ...
+
+    def cell(self, text: str) -> float | None:
+        """The number in a cell, NaN where it is empty, None where it holds something else."""
+        ...
+
+    def hint(self, text: str) -> str:
+        """What may be meant by a cell that holds something else."""
+        ...
+
+    def complaint(self, status: int, found: int, text: str) -> str:
+        """What is wrong with a row."""
+        ...
+
+    def new_head(self, into: str) -> bytes:
+        """What comes before the first row when there is one more column."""
+        ...
+
+    def prefix(self, name: str) -> bytes:
+        """What comes before an appended value."""
+        ...
+
+    def table(self, text: bytes) -> Any:
+        """Rows as a pyarrow table."""
+        ...
+
+
+class Csv:
+    """Comma-separated values, or separated by what the first line tells."""
+
+    format = "csv"
+    missing = b""
+    quotes = True
+
+    def __init__(self, first: bytes, separator: str | None, decimal: str, header: bool, where: str) -> None:
+        if decimal not in (".", ","):
+            raise DataError(f"the decimal mark must be . or , got {decimal!r}")
+        if b"\0" in first:
+            raise DataError(f"{where} is not text in UTF-8: its first line holds zero bytes")
+        self.decimal = decimal
+        line = first.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").rstrip("\r\n")
+        self.separator = _separator(separator) if separator is not None else _sniff(line, decimal)
+        if self.separator == decimal:
+            raise DataError(f"separator and decimal mark are both {decimal!r}: name another separator")
+        cells = next(csv.reader([line], delimiter=self.separator), [""])
+        if header and all(self.cell(cell) is not None and cell.strip() for cell in cells):
+            raise DataError(
+                f"the first line of {where} holds only numbers ({line[:60]}): a line of column names was expected; "
+                "say --no-header if there is none"
+            )
+        self.names = cells if header else [str(k + 1) for k in range(len(cells))]
+        self.doubt = _doubt(line, cells)
+        self.head = b""
+        self._types: Any = None
+
+    def cell(self, text: str) -> float | None:
+        if len(text) >= 2 and text[0] == text[-1] == '"':
+            text = text[1:-1]
+        return number(text if self.decimal == "." else text.replace(".", "x").replace(",", "."))
+
+    def hint(self, text: str) -> str:
+        return " (is this a decimal comma? say --decimal ,)" if self._comma(text) else self.doubt
+
+    def _comma(self, text: str) -> bool:
+        return self.decimal == "." and bool(_COMMA.fullmatch(text.strip().strip('"')))
+
+    def kinds(self, text: bytes) -> dict[str, str]:
+        kinds = dict.fromkeys(self.names, EMPTY)  # by the first cell that is not empty
+        lines = io.StringIO(text.decode("utf-8", "replace"), newline="")
+        for _, cells in zip(range(PEEK), csv.reader(lines, delimiter=self.separator), strict=False):
+            for name, cell in zip(self.names, cells, strict=False):
+                value = self.cell(cell)
+                if self._comma(cell):
+                    kinds[name] = COMMA
+                elif kinds[name] == EMPTY and (value is None or not math.isnan(value)):
+                    kinds[name] = OTHER if value is None else NUMBER
+        return kinds
+
+    def prepare(self, columns: list[str]) -> None:
+        self._columns = columns
+        self._wanted = np.array([columns.index(name) if name in columns else -1 for name in self.names], dtype=np.int64)
+
+    def rows(self, text: Bytes, size: int, final: bool, spans: Places, ends: Places, told: Places) -> int:
+        rows: int = scan.csv_rows.compiled(text, size, final, ord(self.separator), self._wanted, spans, ends, told)
+        return rows
+
+    def complaint(self, status: int, found: int, text: str) -> str:
+        if status == scan.OPEN_QUOTE:
+            return "a quote is opened and never closed"
+        wanted = len(self.names)
+        return f"{wanted} fields were expected, as in the first line, got {found}: {text}{self.doubt}"
+
+    def new_head(self, into: str) -> bytes:
+        if not self.head:
+            return b""
+        body = self.head.rstrip(b"\r\n")
+        cell = io.StringIO()
+        csv.writer(cell, delimiter=self.separator, lineterminator="").writerow([into])
+        return body + self.separator.encode() + cell.getvalue().encode() + (self.head[len(body) :] or b"\n")
+
+    def prefix(self, name: str) -> bytes:
+        return self.separator.encode()
+
+    def table(self, text: bytes) -> Any:
+        import pyarrow as pa
+        from pyarrow import csv as arrow
+
+        types = self._types or dict.fromkeys(self._columns, pa.float64())
+        empty = [*arrow.ConvertOptions().null_values, "None", "none", "na", "NAN", "Null"]
+        try:
+            made = arrow.read_csv(
+                io.BytesIO(text),
+                read_options=arrow.ReadOptions(column_names=self.names, use_threads=False),
+                parse_options=arrow.ParseOptions(delimiter=self.separator, newlines_in_values=True),
+                convert_options=arrow.ConvertOptions(column_types=types, null_values=empty, decimal_point=self.decimal),
+            )
+        except pa.ArrowInvalid as error:
+            raise DataError(f"a row does not fit the types of the first rows: {error}") from None
+        self._types = made.schema
+        return made
+
+
+class Ndjson:
+    """One JSON object a line."""
+
+    format = "ndjson"
+    missing = b"null"
+    quotes = False
+    head = b""
+    doubt = ""
+    decimal = "."
+
+    def __init__(self, first: bytes, where: str) -> None:
+        try:
+            record = json.loads(first)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            shown = first.decode("utf-8", "replace").strip()[:60]
+            raise DataError(f"{where}, row 1: a JSON object was expected on the line, got {shown}")
+        self.names = list(record)
+        self._first = first
+        self._schema: Any = None
+
+    def kinds(self, text: bytes) -> dict[str, str]:
+        kinds = dict.fromkeys(self.names, EMPTY)
+        for line in text.splitlines()[:PEEK]:
+            with contextlib.suppress(ValueError):  # a line that is no object is complained about when it is its turn
+                for name, value in dict(json.loads(line)).items():
+                    if value is not None and kinds.get(name) == EMPTY:
+                        kinds[name] = (
+                            NUMBER if isinstance(value, (int, float)) and not isinstance(value, bool) else OTHER
+                        )
+        return kinds
+
+    def prepare(self, columns: list[str]) -> None:
+        self._columns = columns
+        keys = [self._written(name) for name in columns]
+        self._keys = np.frombuffer(bytearray(b"".join(keys)), dtype=np.uint8)
+        self._key_ends = np.cumsum([len(key) for key in keys], dtype=np.int64)
+
+    def rows(self, text: Bytes, size: int, final: bool, spans: Places, ends: Places, told: Places) -> int:
+        rows: int = scan.ndjson_rows.compiled(text, size, final, self._keys, self._key_ends, spans, ends, told)
+        return rows
+
+    def cell(self, text: str) -> float | None:
+        return None if text[:1] in ('"', "[", "{") else number(text)
+
+    def hint(self, text: str) -> str:
+        return ""
+
+    def complaint(self, status: int, found: int, text: str) -> str:
+        return f"a JSON object was expected on the line, got {text}"
+
+    def new_head(self, into: str) -> bytes:
+        return b""
+
+    def _written(self, name: str) -> bytes:
+        """A key as the first line writes it: in UTF-8, or with its letters beyond ASCII escaped."""
+        for ascii_only in (False, True):
+            key = json.dumps(name, ensure_ascii=ascii_only).encode()
+            if key in self._first:
+                return key
+        raise DataError(f"the key {name!r} is written with escapes that are not needed: it cannot be followed")
+
+    def prefix(self, name: str) -> bytes:
+        return b", " + json.dumps(name, ensure_ascii=False).encode() + b": "
+
+    def table(self, text: bytes) -> Any:
+        import pyarrow as pa
+
+        records = [json.loads(line) for line in text.splitlines() if line.strip()]
+        try:
+            if self._schema is None:
+                names = dict.fromkeys(name for record in records for name in record)
+                found = pa.Table.from_pylist([dict.fromkeys(names), *records]).schema
+                for name in self._columns:
+                    found = found.set(found.get_field_index(name), pa.field(name, pa.float64()))
+                self._schema = found
+            new = {name for record in records for name in record} - set(self._schema.names)
+            if new:
+                raise DataError(
+                    f"the key {min(new)!r} is not in the first rows: a table needs all columns from the start"
+                )
+            return pa.Table.from_pylist(records, schema=self._schema)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+            raise DataError(f"a row does not fit the types of the first rows: {error}") from None
+
+
+def _separator(given: str) -> str:
+    plain = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " "}.get(given, given)
+    if len(plain) != 1 or not plain.isascii() or plain in '"\r\n.':
+        raise DataError(f"the separator must be one character (or the word tab), got {given!r}")
+    return plain
+
+
+def _doubt(line: str, cells: list[str]) -> str:
+    """What the first line may be instead of names with separators between them."""
+    if line.startswith("#"):
+        return " (the first line begins with #: leave comments out, grep -v '^#' IN | streammse denoise -)"
+    if len(cells) == 1 and re.search(r"\S\s+\S", line):
+        squeeze = ", after tr -s ' '" if "  " in line else ""
+        return f" (are blanks the separator? say --separator space{squeeze})"
+    return ""
+
+
+def _sniff(line: str, decimal: str) -> str:
+    """The separator that occurs most often outside quotes."""
+    bare = re.sub(r'"[^"]*"', "", line)
+    candidates = [one for one in ",;\t|" if one != decimal]
+    return max(candidates, key=bare.count)
+
+
+def first_line(begun: bytes, ended: bool, quotes: bool) -> int:
+    """Where the first line that holds something ends, its newline included; 0 where it has not yet come.
+
+    A newline inside quotes ends no line.
+    """
+    pattern = rb'[\r\n]*(?:[^"\n]|"[^"]*")+\n' if quotes else rb"\s*\S[^\n]*\n"
+    found = re.match(pattern, begun)
+    if found is None and (ended or len(begun) > 1 << 16):  # a lone quote opens nothing
+        found = re.match(rb"\s*\S[^\n]*\n", begun)
+        return found.end() if found else len(begun)
+    return found.end() if found else 0

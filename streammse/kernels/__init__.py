@@ -1,0 +1,1 @@
+"""What algorithms share: compiled helpers and kernel families."""

@@ -1,0 +1,264 @@
+"""The adaptive transversal filter: one kernel that every member of the gradient family runs.
+
+    y(n) = w(n)' x(n)
+    e(n) = d(n) - y(n)
+    w(n+1) = (1 - mu leak) w(n) + g(n) x(n),      g(n) = gain(score(e(n)), |x(n)|^2)
+
+The update of sample n waits in the state as ``GAIN`` and ``KEEP`` and is carried out in the same sweep over the taps
+that computes the output of sample n + 1. So each weight is read and written once a sample instead of read twice and
+written once, and the stream and the block run the very same sweep.
+
+Weights are kept oldest tap first, as the delay line lies in memory. The line of the stream is a ring of ``taps + 1``
+written twice, so that the window and the one before it are always contiguous.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._jit import Function, helper, kernel, loop, rare, vector_kernel
+from .._jit.instructions import Intrinsic, sweep, warn
+from .constants import LARGEST
+
+# p
+TAPS, MU, LEAK, REGULARISER, REFERENCES, POLICY, A, B = range(8)
+P_SIZE = 8
+# s
+POSITION, GAIN, KEEP, POWER, COUNT, LEVEL, DIVERGED, HELD, UNLEARNT = range(9)
+WEIGHTS = (
+    16  # the state begins on a cache line, and so do the weights: vectors across two lines cost half as much again
+)
+
+RAISE, RESET = 0.0, 1.0  # the third choice holds
+HORIZON = 100_000.0  # samples over which the input power is averaged and the level fades
+BURST = 100.0  # a sample counts for at most so many times the power so far: a spike must not stop learning for long
+GROWTH = 1e4  # an error so many times the level of the signals is divergence, or a burst
+SURGE = 1e3  # how much a single sample can raise the level: one spike must not blind the detection for good
+CHUNK = 1024
+
+
+class Family(NamedTuple):
+    """The compiled forms of one member."""
+
+    step: Function
+    vector_step: Function
+    block: Function
+
+
+def state_size(taps: int, references: int) -> int:
+    """Scalars, weights, and the delay lines."""
+    return WEIGHTS + references * taps + references * 2 * (taps + 1)
+
+
+@helper
+def finite(x: float) -> float:
+    """A sample that is not finite, or as good as infinite, enters the delay line as silence."""
+    return x if abs(x) < LARGEST else 0.0
+
+
+@helper
+def plain_gain(f: float, e: float, mu: float, energy: float, floor: float) -> float:
+    """LMS: the score itself."""
+    return mu * f
+
+
+@helper
+def normalised_gain(f: float, e: float, mu: float, energy: float, floor: float) -> float:
+    """NLMS: by the energy in the line. The division waits for no error, so a processor does it ahead of time."""
+    below = energy + floor
+    return mu / below * f if below > 0.0 else 0.0
+
+
+@helper
+def fourth_gain(f: float, e: float, mu: float, energy: float, floor: float) -> float:
+    """NLMF: of fourth order in the input and second in the error, so that the update is at most that of NLMS."""
+    below = (energy + floor) * (energy + floor + e * e)
+    return mu * f / below if below > 0.0 else 0.0
+
+
+@helper
+def listen(x: float, power: float, count: float) -> tuple[float, float]:
+    """The running power of the input with one more sample, and over how many; silence at the start does not count."""
+    if power == 0.0:
+        return x * x, 1.0
+    k = count + 1.0 if count < HORIZON else HORIZON
+    square = min(x * x, BURST * power)
+    return power + (square - power) * (1.0 / k), k
+
+
+@helper
+def follow(level: float, loudest: float) -> float:
+    """The level of the signals: their peak, which fades, and which one sample cannot raise beyond measure."""
+    most = SURGE * level if level > 0.0 else LARGEST
+    return max(level - level / HORIZON, min(loudest, most))
+
+
+@helper
+def as_if_full(energy: float, power: float, count: float, total: float) -> float:
+    """At the start the empty places of the line count as average ones: else the first steps are n times too long."""
+    if count < total:
+        return energy + power * (total - count)
+    return energy
+
+
+@cache
+def family(score: Function, gain: Function = plain_gain, sweep: Intrinsic = sweep, unit: float = 0.5) -> Family:
+    """The kernels for one score, one normalisation and one regressor.
+
+    ``unit`` makes the textbook's error of the score, so that ``mu`` is the textbook's step: a half for the square,
+    whose score is 2 e.
+    """
+
+    @helper
+    def learn(p, s, y, energy, total, d, power, level, loudest):  # type: ignore[no-untyped-def]
+        """From the error to the gain that waits for the next sweep: (gain, keep, level, whether it diverged).
+
+        The rare cases count themselves: a branch that stores is never turned into a select on the path of the error.
+        """
+        if not abs(d) < LARGEST or s[HELD] != 0.0:
+            s[UNLEARNT] += 1.0
+            return 0.0, 1.0, follow(level, loudest), False
+        level = follow(level, max(loudest, abs(d)))
+        e = d - y
+        if not abs(e) <= GROWTH * level:
+            s[UNLEARNT] += 1.0  # nothing is learnt from a burst in d or in the line, but it is no divergence
+            burst = abs(e) <= GROWTH * (abs(d) + math.sqrt(energy))
+            return 0.0, 1.0, level, level > 0.0 and not burst
+        g = gain(score(e, p[A], p[B]), e, unit * p[MU], energy, p[REGULARISER] * total * power)
+        if not abs(g) < LARGEST:
+            s[UNLEARNT] += 1.0
+            return 0.0, 1.0, level, False
+        return g, 1.0 - p[MU] * p[LEAK], level, False
+
+    @kernel
+    def step(p, s, x, d):  # type: ignore[no-untyped-def]
+        taps = int(p[TAPS])
+        ring = taps + 1
+        i = int(s[POSITION])
+        line = s[WEIGHTS + taps :]
+        x = finite(x)
+        line[i] = x
+        line[i + ring] = x
+        s[POSITION] = i + 1 if i + 1 < ring else 0
+        s[POWER], s[COUNT] = listen(x, s[POWER], s[COUNT])
+        y, energy = sweep(s, WEIGHTS, line, i + 2, taps, s[GAIN], s[KEEP])
+        energy = as_if_full(energy, s[POWER], s[COUNT], float(taps))
+        s[GAIN], s[KEEP], s[LEVEL], trouble = learn(p, s, y, energy, float(taps), d, s[POWER], s[LEVEL], abs(x))
+        if trouble:
+            diverged(p, s, True)
+        return y
+
+    @vector_kernel
+    def vector_step(p, s, x, d):  # type: ignore[no-untyped-def]
+        taps = int(p[TAPS])
+        m = int(p[REFERENCES])
+        ring = taps + 1
+        i = int(s[POSITION])
+        s[POSITION] = i + 1 if i + 1 < ring else 0
+        y = 0.0
+        energy = 0.0
+        loudest = 0.0
+        for r in range(m):
+            line = s[WEIGHTS + m * taps + 2 * r * ring :]
+            xr = finite(x[r])
+            line[i] = xr
+            line[i + ring] = xr
+            s[POWER], s[COUNT] = listen(xr, s[POWER], s[COUNT])
+            loudest = max(loudest, abs(xr))
+            part, more = sweep(s, WEIGHTS + r * taps, line, i + 2, taps, s[GAIN], s[KEEP])
+            y += part
+            energy += more
+        total = float(m * taps)
+        energy = as_if_full(energy, s[POWER], s[COUNT], total)
+        s[GAIN], s[KEEP], s[LEVEL], trouble = learn(p, s, y, energy, total, d, s[POWER], s[LEVEL], loudest)
+        if trouble:
+            diverged(p, s, True)
+        return y
+
+    @loop("void(f8[::1],f8[::1],f8[:,::1],f8[::1],f8[::1])")
+    def block(p, s, x, d, y):  # type: ignore[no-untyped-def]
+        """The same over a block: the windows lie in one contiguous stretch of input, and the scalars in registers."""
+        taps = int(p[TAPS])
+        m = int(p[REFERENCES])
+        ring = taps + 1
+        reach = ring + CHUNK
+        lines = np.empty(m * reach)  # flat: a row taken out of two dimensions would count references in the loop
+        position = int(s[POSITION])
+        for r in range(m):
+            for i in range(ring):  # oldest first: the ring begins at the slot that the next sample would take
+                lines[r * reach + i] = s[WEIGHTS + m * taps + 2 * r * ring + position + i]
+        g, keep, power, count, level = s[GAIN], s[KEEP], s[POWER], s[COUNT], s[LEVEL]
+        before = s[DIVERGED]
+        total = float(m * taps)
+        done = 0
+        while done < y.size:
+            size = min(CHUNK, y.size - done)
+            for r in range(m):
+                for i in range(size):
+                    lines[r * reach + ring + i] = finite(x[done + i, r])
+            t = 0
+            while t < size:
+                trouble = False
+                while t < size and not trouble:  # no call in here: it would cost the registers
+                    out = 0.0
+                    energy = 0.0
+                    loudest = 0.0
+                    for r in range(m):
+                        xr = lines[r * reach + ring + t]
+                        power, count = listen(xr, power, count)
+                        loudest = max(loudest, abs(xr))
+                        part, more = sweep(s, WEIGHTS + r * taps, lines, r * reach + t + 2, taps, g, keep)
+                        out += part
+                        energy += more
+                    energy = as_if_full(energy, power, count, total)
+                    g, keep, level, trouble = learn(p, s, out, energy, total, d[done + t], power, level, loudest)
+                    y[done + t] = out
+                    t += 1
+                if trouble:
+                    diverged(p, s, s[DIVERGED] == before)
+            done += size
+            for r in range(m):
+                for i in range(ring):
+                    lines[r * reach + i] = lines[r * reach + size + i]
+        s[GAIN], s[KEEP], s[POWER], s[COUNT], s[LEVEL] = g, keep, power, count, level
+        end = (position + y.size) % ring
+        s[POSITION] = end
+        for r in range(m):
+            for i in range(ring):
+                slot = end + i if end + i < ring else end + i - ring
+                s[WEIGHTS + m * taps + 2 * r * ring + slot] = lines[r * reach + i]
+                s[WEIGHTS + m * taps + 2 * r * ring + slot + ring] = lines[r * reach + i]
+
+    return Family(step, vector_step, block)
+
+
+@rare
+def diverged(p: Any, s: Any, say: bool) -> None:
+    """Do what the user chose when the error has outgrown the signal; a block says so the first time only."""
+    s[DIVERGED] += 1.0
+    if p[POLICY] == RAISE:
+        raise FloatingPointError("the adaptive filter diverged: its error outgrew the signal; lower mu")
+    if p[POLICY] == RESET:
+        for i in range(int(p[TAPS]) * int(p[REFERENCES])):
+            s[WEIGHTS + i] = 0.0
+        if say:
+            warn("the adaptive filter diverged: its error outgrew the signal; weights set to zero; lower mu")
+    else:
+        s[HELD] = 1.0
+        warn("the adaptive filter diverged: its error outgrew the signal; learning stopped until reset; lower mu")
+
+
+def weights(s: NDArray[np.float64], taps: int, references: int, *, sign: bool = False) -> NDArray[np.float64]:
+    """The weights of a state, newest tap first, with the update that waits for the next sample."""
+    end = WEIGHTS + references * taps
+    w = s[WEIGHTS:end].reshape(references, taps)
+    ring = taps + 1
+    newest = int(s[POSITION]) + taps  # in the second copy, where the n before it are contiguous
+    lines = s[end : end + references * 2 * ring].reshape(references, 2 * ring)[:, newest - taps + 1 : newest + 1]
+    now = s[KEEP] * w + s[GAIN] * (np.sign(lines) if sign else lines)
+    return np.ascontiguousarray(now[0, ::-1] if references == 1 else now[:, ::-1])

@@ -1,0 +1,122 @@
+"""Windows in seconds, for samples at irregular times.
+
+A stamp older than the newest one cannot be put back into its place: such a sample counts as having arrived at the
+newest stamp (``LATE`` counts them). Equal stamps are welcome. A missing truth moves the time on and is not kept.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+from .._jit import helper
+from .statistics import Statistic
+from .tuples import finite, load, store, zeros
+from .window import DROPPED, LATE, SKIPPED, Window
+
+# The state from base on.
+NEWEST, FADED = range(2)
+FIRST, FRONT, HELD, CAPACITY, BACK = range(1, 6)
+# The oldest of HELD pairs lies in slot FIRST; the FRONT oldest are summed to the right.
+
+
+@helper
+def _arrive(s, base, time):  # type: ignore[no-untyped-def]
+    """When a sample counts as having arrived."""
+    newest = s[base + NEWEST]
+    if time >= newest:
+        s[base + NEWEST] = time
+        return time
+    s[LATE] += 1.0
+    return newest
+
+
+@cache
+def lasting(statistic: Statistic) -> Window:
+    """The last ``length`` seconds, newest - length < stamp: a queue of two stacks in a ring."""
+    k, merge = statistic.size, statistic.merge
+    get, put, empty = load(k), store(k), zeros(k)
+    slots, slot = BACK + k, 1 + k  # a slot: stamp, statistic
+
+    @helper
+    def turn(s, base):  # type: ignore[no-untyped-def]
+        """The older stack is empty: it becomes the sums to the right of all that is held."""
+        capacity = int(s[base + CAPACITY])
+        held = int(s[base + HELD])
+        at = int(s[base + FIRST]) + held
+        at -= capacity if at >= capacity else 0
+        right = empty()
+        for _ in range(held):
+            at = at - 1 if at > 0 else capacity - 1
+            right = merge(get(s, base + slots + at * slot + 1), right)
+            put(s, base + slots + at * slot + 1, right)
+        s[base + FRONT] = held
+        put(s, base + BACK, empty())
+
+    @helper
+    def drop(s, base):  # type: ignore[no-untyped-def]
+        """The oldest leaves."""
+        if s[base + FRONT] == 0.0:
+            turn(s, base)
+        first = int(s[base + FIRST])
+        put(s, base + slots + first * slot + 1, empty())
+        s[base + FIRST] = first + 1 if first + 1 < int(s[base + CAPACITY]) else 0
+        s[base + FRONT] -= 1.0
+        s[base + HELD] -= 1.0
+
+    @helper
+    def push(s, base, a, length, time):  # type: ignore[no-untyped-def]
+        now = _arrive(s, base, time)
+        while s[base + HELD] > 0.0 and s[base + slots + int(s[base + FIRST]) * slot] <= now - length:
+            drop(s, base)
+        if a[0] > 0.0:
+            if s[base + HELD] == s[base + CAPACITY]:
+                drop(s, base)
+                s[DROPPED] += 1.0
+            capacity = int(s[base + CAPACITY])
+            at = int(s[base + FIRST]) + int(s[base + HELD])
+            at -= capacity if at >= capacity else 0
+            s[base + slots + at * slot] = now
+            put(s, base + slots + at * slot + 1, a)
+            put(s, base + BACK, merge(get(s, base + BACK), a))
+            s[base + HELD] += 1.0
+        return total(s, base, length)
+
+    @helper
+    def total(s, base, length):  # type: ignore[no-untyped-def]
+        back = get(s, base + BACK)
+        if s[base + FRONT] == 0.0:
+            return back
+        return merge(get(s, base + slots + int(s[base + FIRST]) * slot + 1), back)
+
+    def start(s: Any, base: int, capacity: int) -> None:
+        s[base + NEWEST] = -math.inf
+        s[base + CAPACITY] = capacity
+
+    return Window(push, total, lambda capacity: slots + capacity * slot, start=start)
+
+
+@cache
+def fading(statistic: Statistic) -> Window:
+    """A pair weighs half as much ``length`` seconds later."""
+    k, merge, scale = statistic.size, statistic.merge, statistic.scale
+    get, put, sound = load(k), store(k), finite(k)
+
+    @helper
+    def push(s, base, a, length, time):  # type: ignore[no-untyped-def]
+        held = get(s, base + FADED)
+        if a[0] > 0.0:
+            if held[0] == 0.0 and math.isfinite(time):
+                s[base + NEWEST] = time  # the first
+            newest = s[base + NEWEST]
+            total = merge(scale(held, 0.5 ** ((_arrive(s, base, time) - newest) / length)), a)
+            if sound(total):
+                held = total
+                put(s, base + FADED, total)
+            else:
+                s[SKIPPED] += 1.0
+                s[base + NEWEST] = newest
+        return held
+
+    return Window(push, helper(lambda s, base, length: get(s, base + FADED)), lambda capacity: FADED + k)

@@ -1,0 +1,442 @@
+"""Node, Predictor, Estimator, Denoiser: the whole public behaviour of every algorithm, written once.
+
+A class says which parameters it has (``param``), which kernel it runs and how large its state is; streaming, blocks,
+checks, snapshots, copies and banks follow from here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cached_property, partial
+from types import MappingProxyType
+from typing import Any, ClassVar, Self, cast, dataclass_transform
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import drive, snapshot
+from ._jit import Function
+from .param import Param
+
+Array = NDArray[np.float64]
+
+
+class _Update:
+    """``node.update``: on first use a C-level partial of the compiled call, kept on the node itself."""
+
+    def __init__(self, words: str = "") -> None:
+        self.words = words
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.__doc__ = f"""One sample: the same as ``run`` over a block of one, in a fraction of a microsecond.
+
+        {self.words}
+        """
+
+    def __get__(self, node: Any, owner: type) -> Any:
+        if node is None:
+            return self
+        bound = node._bound
+        call: Any = partial(node._entry().compiled, bound.ctypes.data)
+        call.keeps = (bound, node._p, node._s)  # alive as long as the call is
+        if node._inputs() > 1:
+            call = (_checked_input if isinstance(node, Predictor) else _checked_reference)(call, node._inputs())
+        node.__dict__["update"] = call
+        return call
+
+
+def _row(x: ArrayLike, m: int) -> Array:
+    """A row of inputs must be contiguous, float64 and of m values: machine code does not look."""
+    if type(x) is np.ndarray and x.shape == (m,) and x.dtype == np.float64 and x.flags.carray:
+        return x
+    array = np.array(x, dtype=np.float64)
+    if array.shape != (m,):
+        raise ValueError(f"a sample has {m} inputs: expected shape ({m},), got {array.shape}")
+    return array
+
+
+def _checked_input(call: Callable[..., float], m: int) -> Callable[..., float]:
+    def update(x: ArrayLike, d: float | None = None) -> float:
+        return call(_row(x, m), d)
+
+    return update
+
+
+def _checked_reference(call: Callable[..., float], m: int) -> Callable[..., float]:
+    def update(x: float, reference: ArrayLike) -> float:
+        return call(x, _row(reference, m))
+
+    return update
+
+
+@dataclass_transform()
+class Node:
+    """Parameters ``p``, a state ``s`` and a compiled ``y = step(p, s, x, d)``."""
+
+    _fields: ClassVar[tuple[str, ...]] = ()
+    _params: ClassVar[dict[str, Param]] = {}
+    #: where each field lies in ``p``, and how long ``p`` is at least
+    _slots: ClassVar[dict[str, int]] = {}
+    _p_size: ClassVar[int] = 0
+    #: layout of the state; raised when an old snapshot can no longer be read as it stands
+    _layout: ClassVar[int] = 1
+    #: further parameters in which the laws are tried, where they select another kernel
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ()
+    #: values for parameters that have no default, so that the laws can build it
+    _needs: ClassVar[dict[str, Any]] = {}
+    #: for the law that no parameter is dead: parameters with another value of the one named, where a double or a half
+    #: of it is not permitted or would not show
+    _probes: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        found: dict[str, Param] = {}
+        for base in reversed(cls.__mro__):
+            for name, value in list(vars(base).items()):
+                if isinstance(value, Param):
+                    found[name] = value
+                elif name in found:  # a subclass names another default
+                    found[name] = found[name].with_default(value)
+                    setattr(base, name, found[name])
+        cls._params = found
+        cls._fields = tuple(found)
+        cls._slots = {name: k if one.slot is None else one.slot for k, (name, one) in enumerate(found.items())}
+        ordered = sorted(found.values(), key=lambda one: one.kw_only)  # stable: declaration order within each kind
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(one.name, kinds[one.kw_only], default=one.default) for one in ordered]
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            given = inspect.signature(type(self)).bind(*args, **kwargs).arguments
+        except TypeError as error:
+            known = ", ".join(self._fields) or "none"
+            raise TypeError(f"{type(self).__name__}: {error} (its parameters: {known})") from None
+        self._values = {name: one.check(given.get(name, one.default)) for name, one in self._params.items()}
+        self._check()
+        self._p = np.zeros(max(self._p_size, len(self._fields)))
+        for name, one in self._params.items():
+            one.store(self._p, self._slots[name], self._values[name])
+        self._s: Array = on_a_line(1, self._size())[0]
+        self._start(self._s)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name.startswith("_") or hasattr(type(self), name)):
+            raise AttributeError(f"{type(self).__name__} has no parameter {name!r}: it has {', '.join(self._fields)}")
+        object.__setattr__(self, name, value)
+
+    # What an algorithm defines.
+
+    def _kernel(self) -> Function:
+        """The compiled step for these parameters."""
+        raise NotImplementedError
+
+    def _size(self) -> int:
+        """How many float64 the state holds."""
+        raise NotImplementedError
+
+    def _start(self, s: Array) -> None:
+        """Fill a zeroed state with what it holds before the first sample."""
+
+    def _check(self) -> None:
+        """Conditions that tie several parameters together."""
+
+    def _inputs(self) -> int:
+        """How many inputs a sample has; more than one asks for a vector kernel."""
+        return 1
+
+    def _block(self) -> Function | None:
+        """A block kernel ``(p, s, x, d, y)`` of the family's own, x (T, m), where the generic loop costs too much."""
+        return None
+
+    def _entry(self) -> Function:
+        """The compiled call behind ``update``."""
+        return drive.update if self._inputs() == 1 else drive.vector_update
+
+    # What follows for all.
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The public parameters by name."""
+        return dict(self._values)
+
+    @property
+    def p(self) -> Array:
+        """The parameters as the kernel has them: the array itself, for a loop of one's own."""
+        return self._p
+
+    @property
+    def s(self) -> Array:
+        """The state as the kernel has it: the array itself, for a loop of one's own."""
+        return self._s
+
+    @cached_property
+    def _bound(self) -> NDArray[np.int64]:
+        return drive.bind(self._kernel(), self._p, self._s)
+
+    def _through(self, x: Array, d: Array) -> Array:
+        """Checked arrays through the kernel; on an error the state is as it was before."""
+        y = np.empty(d.size)
+        if not self._fallible:
+            self._run_block(x, d, y)
+            return y
+        before = self._s.copy()
+        try:
+            self._run_block(x, d, y)
+        except BaseException:
+            self._s[:] = before
+            raise
+        return y
+
+    def _run_block(self, x: Array, d: Array, y: Array) -> None:
+        own = self._block()
+        if own is not None:
+            own.compiled(self._p, self._s, x.reshape(d.size, self._inputs()), d, y)
+        else:
+            loop = drive.block if x.ndim == 1 else drive.vector_block
+            loop.compiled(self._bound.ctypes.data, x, d, y)
+
+    #: whether the kernel can raise; then a block keeps a copy of the state to go back to
+    _fallible: ClassVar[bool] = False
+
+    def reset(self) -> Self:
+        """Forget everything learnt; the parameters stay. Returns self."""
+        self._s[:] = 0.0
+        self._start(self._s)
+        return self
+
+    def clone(self) -> Self:
+        """A fresh node with the same parameters that has learnt nothing (``copy.deepcopy`` keeps what was learnt)."""
+        return type(self)(**self._values)
+
+    def snapshot(self) -> bytes:
+        """Parameters and state as bytes, without pickle; ``restore`` or ``sm.load`` goes on from there, bit for bit."""
+        return snapshot.dump(type(self)._name(), self._layout, self._values, {"s": self._s})
+
+    def restore(self, data: bytes) -> Self:
+        """Take over a snapshot of a node of the same class and parameters. Returns self.
+
+        Raises ValueError when the bytes are damaged or belong to another algorithm or other parameters; the state is
+        then as it was.
+        """
+        name, layout, values, arrays = snapshot.parse(data)
+        if name != type(self)._name() or layout != self._layout:
+            raise ValueError(f"expected a snapshot of {type(self)._name()}, got one of {name} (layout {layout})")
+        self._same_params(values)
+        snapshot.fill(self._s, arrays["s"])
+        return self
+
+    def _same_params(self, values: dict[str, Any]) -> None:
+        """A snapshot's parameters must be these; one that it does not know had its default then."""
+        mine = {key: snapshot.plain(value) for key, value in self._values.items()}
+        theirs = {key: values.get(key, snapshot.plain(self._params[key].default)) for key in mine}
+        what = ", ".join(f"{key}={theirs[key]!r} instead of {mine[key]!r}" for key in mine if theirs[key] != mine[key])
+        if what:
+            raise ValueError(f"the snapshot was made with other parameters: {what}; sm.load builds a matching node")
+
+    @classmethod
+    def _name(cls) -> str:
+        """The name in snapshots: of the class alone for ours, with the module for a user's."""
+        ours = cls.__module__.split(".")[0] == "streammse"
+        return cls.__name__ if ours else f"{cls.__module__}:{cls.__qualname__}"
+
+    def _sharing(self, p: Array, s: Array) -> Self:
+        """A node of these parameters on somebody else's arrays: a row of a bank, whose parameters are those of all."""
+        made = object.__new__(type(self))
+        made._values, made._p, made._s = cast("dict[str, Any]", MappingProxyType(self._values)), p, s
+        return made
+
+    def compiled(self) -> Any:
+        """The step ``(p, s, x, d) -> y`` for a user's own ``@njit`` loop."""
+        return self._kernel().compiled
+
+    def __reduce__(self) -> Any:
+        return _revive, (type(self), dict(self._values), self._s.copy())
+
+    def __repr__(self) -> str:
+        default = {name: one.default for name, one in self._params.items()}
+        told = [f"{k}={v!r}" for k, v in self._values.items() if v is not default[k] and v != default[k]]
+        return f"{type(self).__name__}({', '.join(told)})"
+
+    def _arrange(self, *args: Any, **kwargs: Any) -> tuple[Array, Array]:
+        """The arguments of ``run``, checked and in the kernel's order (x, d); ``rows`` for a bank of so many."""
+        raise NotImplementedError
+
+
+def _revive(cls: type[Node], values: dict[str, Any], s: Array) -> Node:
+    node = cls(**values)
+    node._s[:] = s
+    return node
+
+
+def on_a_line(rows: int, size: int) -> Array:
+    """Zeros of shape (rows, size), every row beginning on a cache line of 64 bytes."""
+    stride = -(-size // 8) * 8
+    raw = np.zeros(rows * stride + 7)
+    first = -raw.ctypes.data // 8 % 8
+    return raw[first : first + rows * stride].reshape(rows, stride)[:, :size]
+
+
+class _Borrowed:
+    """A read-only array as the kernels' signatures want it; they never write to their inputs."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array  # alive as long as the view of it
+        self.__array_interface__ = dict(array.__array_interface__, data=(array.ctypes.data, False))
+
+
+def real_array(values: ArrayLike, name: str) -> Array:
+    """A contiguous float64 array, or an error that names the argument."""
+    try:
+        if isinstance(values, np.ma.MaskedArray):  # what is masked is missing
+            values = np.ma.filled(values.astype(np.float64), np.nan)
+        array = np.asarray(values)
+        if array.dtype.kind not in "fiub" and array.dtype != object:
+            raise ValueError
+        array = np.ascontiguousarray(array, dtype=np.float64)
+        return array if array.flags.writeable else np.asarray(_Borrowed(array))
+    except (TypeError, ValueError):
+        kind = getattr(values, "dtype", type(values).__name__)
+        raise TypeError(f"{name} must be an array of real numbers, got {kind}") from None
+
+
+def signal(values: ArrayLike, name: str, inputs: int = 1, rows: int | None = None) -> Array:
+    """A signal in its checked form: (T,), or (T, m) for m inputs; (k, T) or (k, T, m) for k rows.
+
+    A bank takes one signal for all its rows as well.
+    """
+    array = real_array(values, name)
+    tail = () if inputs == 1 else (inputs,)
+    words = ", ".join(["T", *map(str, tail)]) + ("," if not tail else "")
+    if inputs == 1 and rows is None and array.ndim == 2 and array.shape[1] == 1:
+        array = array.reshape(-1)
+    if array.ndim == 1 + len(tail) and array.shape[1:] == tail:
+        return array if rows is None else np.repeat(array[None], rows, axis=0)
+    if rows is None:
+        raise ValueError(f"{name} must have shape ({words}), a sample a row, got {array.shape}")
+    if array.ndim != 2 + len(tail) or array.shape[0] != rows or array.shape[2:] != tail:
+        raise ValueError(f"{name} must have shape ({rows}, {words.rstrip(',')}) or ({words}), got {array.shape}")
+    return array
+
+
+def same_length(a: Array, b: Array, a_name: str, b_name: str, rows: int | None = None) -> None:
+    """Both must have as many samples."""
+    axis = 0 if rows is None else 1
+    if a.shape[axis] != b.shape[axis]:
+        raise ValueError(f"{a_name} and {b_name} must have the same length, got {a.shape[axis]} and {b.shape[axis]}")
+
+
+class Predictor(Node):
+    """A node whose output is computed before the desired sample is learnt, so that ``d - y`` is an honest error."""
+
+    update: Callable[..., float] = _Update(  # type: ignore[assignment]
+        "``update(x, d) -> y``; d left out, None or NaN: give the output, learn nothing."
+    )
+
+    def run(self, x: ArrayLike, d: ArrayLike | None = None) -> Array:
+        """Filter a block: exactly ``[update(x[t], d[t]) for t in range(T)]``.
+
+        Parameters
+        ----------
+        x : array, shape (T,), or (T, m) for m inputs
+        d : array, shape (T,), optional
+            The desired samples. NaN, or left out: give the output, learn nothing.
+
+        Returns
+        -------
+        y : ndarray, shape (T,)
+
+        Raises
+        ------
+        ValueError, TypeError
+            When a shape or a type is wrong; nothing is learnt then.
+        """
+        return self._through(*self._arrange(x, d))
+
+    def _arrange(self, x: ArrayLike, d: ArrayLike | None = None, *, rows: int | None = None) -> tuple[Array, Array]:
+        m = self._inputs()
+        xs = signal(x, "x", m, rows)
+        ds = np.full(xs.shape[: xs.ndim - (m > 1)], np.nan) if d is None else signal(d, "d", rows=rows)
+        same_length(xs, ds, "x", "d", rows)
+        return xs, ds
+
+
+class Estimator(Node):
+    """A node that holds a value over the pairs (truth, prediction) seen so far."""
+
+    update: Callable[..., float] = _Update(  # type: ignore[assignment]
+        "``update(y_true, y_pred) -> value``, this pair included."
+    )
+
+    def _entry(self) -> Function:
+        return drive.measure
+
+    def run(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        """The value after each pair: exactly ``[update(y_true[t], y_pred[t]) for t in range(T)]``.
+
+        Parameters
+        ----------
+        y_true, y_pred : array, shape (T,)
+
+        Returns
+        -------
+        value : ndarray, shape (T,)
+        """
+        return self._through(*self._arrange(y_true, y_pred))
+
+    def _arrange(self, y_true: ArrayLike, y_pred: ArrayLike, *, rows: int | None = None) -> tuple[Array, Array]:
+        truth, prediction = signal(y_true, "y_true", rows=rows), signal(y_pred, "y_pred", rows=rows)
+        same_length(truth, prediction, "y_true", "y_pred", rows)
+        return prediction, truth
+
+
+class Denoiser(Node):
+    """A node that takes a noisy sample (and references) and gives the clean one, this sample included."""
+
+    update: Callable[..., float] = _Update(  # type: ignore[assignment]
+        "``update(x) -> clean``, or ``update(x, reference)``; NaN: a missing sample."
+    )
+
+    def _references(self) -> int:
+        """How many reference inputs stand beside the noisy signal."""
+        return 0
+
+    def _inputs(self) -> int:
+        return max(1, self._references())
+
+    def _entry(self) -> Function:
+        if self._references() == 0:
+            return drive.denoise
+        return drive.cancel if self._references() == 1 else drive.vector_cancel
+
+    def run(self, x: ArrayLike, reference: ArrayLike | None = None) -> Array:
+        """Clean a block: exactly the samples that ``update`` would give one by one.
+
+        Parameters
+        ----------
+        x : array, shape (T,)
+            The noisy signal; NaN marks a missing sample, where the output is what the filter believes.
+        reference : array, shape (T,), or (T, m) for m references
+            Only for a denoiser that has references.
+
+        Returns
+        -------
+        clean : ndarray, shape (T,)
+        """
+        return self._through(*self._arrange(x, reference))
+
+    def _arrange(
+        self, x: ArrayLike, reference: ArrayLike | None = None, *, rows: int | None = None
+    ) -> tuple[Array, Array]:
+        noisy = signal(x, "x", rows=rows)
+        if self._references() == 0:
+            if reference is not None:
+                raise TypeError(f"{type(self).__name__} takes no reference")
+            return noisy, noisy
+        if reference is None:
+            raise TypeError(f"{type(self).__name__} needs the reference beside x")
+        references = signal(reference, "reference", self._references(), rows)
+        same_length(noisy, references, "x", "reference", rows)
+        return references, noisy

@@ -1,0 +1,80 @@
+"""Every algorithm of the catalogue in every form that the laws must hold for, and signals to feed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import streammse as sm
+from streammse import catalog
+from streammse.node import Denoiser, Estimator, Node, Predictor
+
+
+@dataclass(frozen=True)
+class Case:
+    """An algorithm with parameters."""
+
+    name: str
+    params: tuple[tuple[str, Any], ...] = ()
+
+    def make(self) -> Node:
+        return catalog.get(self.name)(**dict(self.params))
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(f'{k}={v}' for k, v in self.params)})"
+
+
+def all_cases() -> list[Case]:
+    """The defaults of each algorithm, and the variants that its class names."""
+    found = []
+    for name in catalog.names():
+        cls = catalog.get(name)
+        found += [Case(name, tuple({**cls._needs, **variant}.items())) for variant in ({}, *cls._variants)]
+    return found
+
+
+def signals(node: Node, samples: int, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Arguments for ``run``: a noise path for filters, a noisy slow wave for denoisers, pairs for estimators."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(samples)
+    if isinstance(node, Predictor):
+        m = node._inputs()
+        x = rng.standard_normal((samples, m))
+        d = sum(np.convolve(x[:, k], [0.8, -0.4, 0.2])[:samples] for k in range(m)) + 0.1 * rng.standard_normal(samples)
+        return (x[:, 0] if m == 1 else x, d)
+    if isinstance(node, Estimator):
+        truth = 2.0 + np.sin(t / 9.0) + 0.3 * rng.standard_normal(samples)
+        return truth, truth + 0.4 * rng.standard_normal(samples)
+    assert isinstance(node, Denoiser)
+    m = node._references()
+    clean = np.sin(t / 15.0) + 0.2 * np.sin(t / 3.1)
+    if m == 0:
+        return (clean + 0.3 * np.sin(2 * np.pi * 50.0 / 360.0 * t) + 0.1 * rng.standard_normal(samples),)
+    noise = rng.standard_normal((samples, m))
+    noisy = clean + sum(np.convolve(noise[:, k], [0.5, 0.3])[:samples] for k in range(m))
+    return noisy, (noise[:, 0] if m == 1 else noise)
+
+
+def stream(node: Node, args: tuple[np.ndarray, ...], more: dict[str, np.ndarray] | None = None) -> np.ndarray:
+    """The same signals, one by one."""
+    more = more or {}
+    return np.array(
+        [node.update(*(a[t] for a in args), **{k: v[t] for k, v in more.items()}) for t in range(len(args[0]))]
+    )
+
+
+def extras(node: Node, samples: int, seed: int = 1) -> dict[str, np.ndarray]:
+    """Weights and time stamps for the estimators that take them."""
+    rng = np.random.default_rng(seed)
+    params = node.params
+    more = {}
+    if params.get("weighted"):
+        more["weight"] = rng.uniform(0.5, 2.0, samples)
+    if params.get("seconds") is not None or params.get("halflife_seconds") is not None:
+        more["time"] = np.cumsum(rng.exponential(0.1, samples))
+    return more
+
+
+__all__ = ["Case", "all_cases", "extras", "signals", "sm", "stream"]

@@ -1,0 +1,141 @@
+"""Slow, readable twins of the fast kernels, in plain numpy: what each formula says, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Gradient filters: w(n+1) = keep w(n) + mu gain(e, line)
+
+
+def transversal(x, d, taps, mu, gain, keep=1.0):
+    """Outputs, and the weights (m, taps), newest tap first, after each sample; x is (T, m)."""
+    m = x.shape[1]
+    line, w = np.zeros((m, taps)), np.zeros((m, taps))
+    outputs, weights = [], []
+    for t in range(len(d)):
+        line = np.column_stack([x[t], line[:, :-1]])
+        y = np.sum(w * line)
+        outputs.append(y)
+        w = keep * w + mu * gain(d[t] - y, line)
+        weights.append(w)
+    return np.array(outputs), np.array(weights)
+
+
+def energies(x, taps, regulariser):
+    """What a normalised filter divides by: the energy in the line, as if full at the start, and the regulariser.
+
+    A sample counts for at most 100 times the average in the running power.
+    """
+    total = taps * x.shape[1]
+    power, found = 0.0, []
+    for t in range(len(x)):
+        for k, value in enumerate(x[t] ** 2):
+            seen = t * x.shape[1] + k + 1
+            power += (min(value, 100.0 * power) - power) / seen if power else value / seen
+        line = np.sum(x[max(0, t - taps + 1) : t + 1] ** 2)
+        found.append(line + power * max(0, total - seen) + regulariser * total * power)
+    return np.array(found)
+
+
+# Metrics: a statistic of the pairs in a window, gathered anew for every sample
+
+
+def members(d, window=None, halflife=None, seconds=None, halflife_seconds=None, time=None, weight=None):
+    """For every sample the indices and weights of the pairs that its value rests on."""
+    d = np.asarray(d, float)
+    weight = np.ones(len(d)) if weight is None else np.asarray(weight, float)
+    there = ~np.isnan(d) & (weight > 0)
+    now = None if time is None else np.maximum.accumulate(time)  # a late stamp arrives at the newest
+    for t in range(len(d)):
+        i = np.arange(t + 1)
+        w = weight[: t + 1].copy()
+        if window is not None:
+            keep = i > t - window
+        elif seconds is not None:
+            keep = now[: t + 1] > now[t] - seconds
+        else:
+            keep = np.ones(t + 1, bool)
+        keep &= there[: t + 1]
+        if halflife is not None:
+            w *= 0.5 ** ((np.cumsum(there)[t] - np.cumsum(there[: t + 1])) / halflife)
+        if halflife_seconds is not None and keep.any():
+            w *= 0.5 ** ((now[: t + 1][keep].max() - now[: t + 1]) / halflife_seconds)
+        yield i[keep], w[keep]
+
+
+def metric(of, d, x, **over):
+    """The curve of a metric: ``of(d, x, w)`` of the pairs in the window."""
+    d, x = np.asarray(d, float), np.asarray(x, float)
+    return np.array([of(d[i], x[i], w) if len(i) else np.nan for i, w in members(d, **over)])
+
+
+def mean(v, w):
+    return np.sum(w * v) / np.sum(w)
+
+
+def mse(d, x, w):
+    return mean((d - x) ** 2, w)
+
+
+def mae(d, x, w):
+    return mean(np.abs(d - x), w)
+
+
+def mape(d, x, w):
+    return mean(100 * np.abs((d - x) / d), w)
+
+
+def smape(d, x, w):
+    below = np.abs(d) + np.abs(x)
+    return mean(200 * np.abs(d - x) / np.where(below == 0, 1, below), w)
+
+
+def variance(d, w):
+    return mean((d - mean(d, w)) ** 2, w)
+
+
+def r2(d, x, w):
+    return 1 - mse(d, x, w) / variance(d, w) if len(set(d)) > 1 else np.nan
+
+
+def nrmse(d, x, w):
+    return np.sqrt(mse(d, x, w) / variance(d, w)) if len(set(d)) > 1 else np.nan
+
+
+def snr(d, x, w):
+    return 10 * np.log10(mean(d**2, w) / mse(d, x, w))
+
+
+def pinball(d, x, w, q):
+    return mean(np.where(d >= x, q * (d - x), (1 - q) * (x - d)), w)
+
+
+def scaled(d, x, measure, season, window=None):
+    """Mean error over mean seasonal difference, both over the last W samples, before any root."""
+    past = np.concatenate([np.full(season, np.nan), d[:-season]])
+    out = []
+    for t in range(len(d)):
+        part = slice(0 if window is None else max(0, t - window + 1), t + 1)
+        there, both = ~np.isnan(d[part]), ~np.isnan(d[part] - past[part])
+        error = measure(d[part] - x[part])[there]
+        step = measure(d[part] - past[part])[both]
+        out.append(error.mean() / step.mean() if len(step) and step.mean() > 0 else np.nan)
+    return np.array(out)
+
+
+def trimmed(d, x, w, trim):
+    e = np.sort((d - x) ** 2)
+    return e[: max(1, len(e) - int(np.floor(trim * len(e) + 1e-9)))].mean()
+
+
+def median_of_means(d, x, blocks, window=None):
+    out = []
+    for t in range(len(d)):
+        first = 0 if window is None else max(0, t - window + 1)
+        means = []
+        for j in range(blocks):
+            i = [k for k in range(first, t + 1) if k % blocks == j and not np.isnan(d[k])]
+            if i:
+                means.append(np.mean((d[i] - x[i]) ** 2))
+        out.append(np.median(means) if means else np.nan)
+    return np.array(out)

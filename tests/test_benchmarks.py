@@ -1,0 +1,126 @@
+"""The benchmarks measure what they say: every rival computes what ours computes, and the table comes out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from benchmarks import ours, table, timing
+from benchmarks.run import main
+from benchmarks.workloads import identification, pairs
+
+SAMPLES = 2048
+
+
+def entered(rival: str, what: str, *args: object) -> dict[str, np.ndarray]:
+    """What each variant of a rival gives at its first call, or a skip where it is not installed."""
+    try:
+        variants = getattr(import_module(f"benchmarks.{rival}"), what)(*args)
+    except (ImportError, timing.Unavailable) as missing:
+        pytest.skip(str(missing))
+    return {name: np.asarray(one.call()) for name, one in variants.items()}
+
+
+@pytest.mark.parametrize("rival", ["rival_c", "rival_padasip", "rival_cmsisdsp"])
+def test_every_nlms_is_the_same_filter(rival):
+    """While the line fills they regularise differently; then they agree to far less than the error itself."""
+    d = identification(32, SAMPLES).d
+    (mine,) = (one.call() for one in ours.nlms(32, SAMPLES).values())
+    assert 0.005 * np.std(d) < np.std((d - mine)[1000:]) < 0.02 * np.std(d)
+    for name, outputs in entered(rival, "nlms", 32, SAMPLES).items():
+        y = np.ravel(outputs)
+        assert y.size == SAMPLES, name
+        assert np.std((y - mine)[1000:]) < 1e-4 * np.std(d), name
+
+
+@pytest.mark.parametrize(
+    "rival", ["rival_naive_numba", "rival_bottleneck", "rival_numbagg", "rival_pandas", "rival_polars"]
+)
+def test_every_rolling_mse_is_the_same_curve(rival):
+    (mine,) = (one.call() for one in ours.rolling_mse(10, SAMPLES).values())
+    for name, curve in entered(rival, "rolling_mse", 10, SAMPLES).items():
+        np.testing.assert_allclose(curve, mine, rtol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("rival", ["rival_numpy", "rival_river"])
+def test_every_mse_is_the_same_value(rival):
+    a, b = pairs(SAMPLES)
+    wanted = np.mean((a - b) ** 2)
+    what = {"rival_numpy": "one_mse", "rival_river": "mse_one_by_one"}[rival]
+    for value in entered(rival, what, SAMPLES).values():
+        assert value == pytest.approx(wanted, rel=1e-12)
+    for variants in (ours.one_mse(SAMPLES), ours.mse_one_by_one(SAMPLES), ours.mse_in_blocks(SAMPLES, True)):
+        for one in variants.values():
+            assert one.call() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_the_floor_reads_both_arrays():
+    a, b = pairs(SAMPLES)
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    from benchmarks import rival_c
+
+    assert rival_c.read_both(SAMPLES)[""].call() == pytest.approx(a.sum() + b.sum(), rel=1e-9)
+
+
+def test_contestants_take_turns_and_change_who_begins():
+    calls = []
+    contestants = {name: timing.Call(lambda name=name: calls.append(name), samples=2) for name in "ab"}
+    times = timing.take_turns(contestants, rounds=4, seconds=0.0)
+    assert calls == list("abbaabba")
+    assert all(len(one.rounds) == 4 and 0.0 < one.best <= one.median for one in times.values())
+
+
+def test_figures_and_bounds():
+    ours_, theirs = timing.Times((1.0, 2.0, 3.0)), timing.Times((4.0, 5.0))
+    for bound, figure, held in [
+        (table.at_most(0.25), 0.25, True),
+        (table.at_most(0.2), 0.25, False),
+        (table.faster(4.0), 4.0, True),
+        (table.faster(4.1), 4.0, False),
+        (table.below(2.0), 2.0, False),
+        (table.at_once(1.5), 1.0, True),
+        (table.more(-2.5), -3.0, True),
+    ]:
+        assert bound.figure(ours_, theirs) == figure
+        assert bound.holds(figure) is held
+    assert [table.seconds(s) for s in (3.456e-9, 1.2e-4, 0.25, 12.0)] == ["3.46 ns", "120 us", "250 ms", "12 s"]
+
+
+def test_the_table_comes_out(tmp_path, capsys):
+    assert main(["--only", r"np\.mean|one after another", "--json", str(tmp_path / "out.json")], part=1e-3) == 0
+    told = capsys.readouterr().out
+    assert all(part in told for part in ("np.mean", "must be", f"numpy {np.__version__}"))
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert {row["what"] for row in written["rows"]} == {"one MSE of all pairs", "bank of 64 NLMS-32"}
+    assert all(row["figure"] > 0 and row["rounds"] == 3 for row in written["rows"])
+    assert written["machine"]["versions"]["numpy"] == np.__version__
+
+
+def test_a_missing_rival_is_skipped_by_name(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "river", None)
+    monkeypatch.delitem(sys.modules, "benchmarks.rival_river", raising=False)
+    assert main(["--only", "river"], part=1e-3) == 2
+    told = capsys.readouterr().out
+    assert "skipped: import of river halted" in told
+    assert "nothing was measured" in told
+
+
+def test_a_process_is_counted_in_cpu_seconds(tmp_path):
+    busy = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
+    idle = "import time; time.sleep(0.2)"
+    spent = {code: timing.Process((sys.executable, "-c", code), {}, tmp_path).measure() for code in (busy, idle)}
+    assert spent[busy] > 0.2 > spent[idle] > 0.0
+    assert timing.Process((sys.executable, "-c", idle), {}, tmp_path, clock="wall").measure() > 0.2
+    with pytest.raises(RuntimeError, match="ended with 1: ValueError: told"):
+        timing.Process((sys.executable, "-c", "raise ValueError('told')"), {}, tmp_path).measure()
+
+
+def test_every_row_of_the_table_is_named_once():
+    rows = [(race.what, one.name) for race in table.table() for one in race.against]
+    assert len(rows) == len(set(rows)) >= 30
