@@ -410,3 +410,30 @@ def test_old_entries_are_swept(tmp_path: Path) -> None:
     in_process(where)
     assert not old.exists()
     assert foreign.exists()
+
+
+TOLD_APART = """
+import sys
+import streammse as sm
+
+nodes = [eval("sm." + text) for text in sys.argv[1:]]
+for node in nodes:
+    node._kernel().compiled
+for node in nodes:
+    node.update(1.0, 0.5)
+    print(node.update(3.0, 1.0))
+"""
+
+
+def test_kernels_stored_by_other_processes_are_told_apart(tmp_path: Path) -> None:
+    # Each is the first function that its process compiles, and both are closures of one name.
+    env = {**os.environ, "STREAMMSE_CACHE": str(tmp_path / "cache")}
+
+    def told(*nodes: str) -> list[float]:
+        ran = subprocess.run([sys.executable, "-c", TOLD_APART, *nodes], env=env, capture_output=True, check=True)
+        return [float(line) for line in ran.stdout.split()]
+
+    kinds = ["RMSE(window=10)", "MAE(window=10)", "MSE(window=10)"]
+    alone = [told(kind)[0] for kind in kinds]
+    assert alone == [math.sqrt(2.125), 1.25, 2.125]
+    assert told(*kinds) == alone

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from types import FunctionType
 from typing import Any
 
 SCALAR = "f8(f8[::1],f8[::1],f8,f8)"
@@ -73,15 +74,16 @@ class Function:
             numba = _numba()
             from numba.core.compiler_lock import global_compiler_lock
 
-            from .cache import DiskCache
+            from .cache import DiskCache, fingerprint
 
             # Numba's own lock and no other: its compiler asks for ours while it holds it, and with two a thread of the
             # user's that compiles and one that builds a node would wait for each other.
             with global_compiler_lock:
                 if self._compiled is None:
-                    made = numba.njit(nogil=True, error_model="numpy", **self.options)(self.py_func)
+                    mark = fingerprint(self)
+                    made = numba.njit(nogil=True, error_model="numpy", **self.options)(_marked(self.py_func, mark))
                     for signature in self.signatures:
-                        made._cache = DiskCache(self, signature)
+                        made._cache = DiskCache(self, signature, mark)
                         made.compile(_parse(signature))
                     if self.signatures:
                         made.disable_compile()
@@ -100,6 +102,20 @@ class Function:
         from numba import types
 
         return types.Dispatcher(self.compiled)
+
+
+def _marked(py_func: Callable[..., Any], mark: str | None) -> Any:
+    """The function under a name that no other content has.
+
+    Numba tells functions of one name apart by a number that counts from 1 in every process, and looks machine code up
+    by name: two closures, stored by two processes, would be taken for one another in a third.
+    """
+    made = FunctionType(
+        py_func.__code__, py_func.__globals__, py_func.__name__, py_func.__defaults__, py_func.__closure__
+    )
+    made.__doc__, made.__module__ = py_func.__doc__, py_func.__module__
+    made.__qualname__ = py_func.__qualname__ if mark is None else f"{py_func.__qualname__}.{mark[:32]}"
+    return made
 
 
 def helper(py_func: Callable[..., Any]) -> Function:

@@ -22,6 +22,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from . import Function
+
 VARIABLE = "STREAMMSE_CACHE"
 UNUSED_DAYS = 60
 
@@ -78,12 +80,15 @@ def _feed(digest: Any, value: Any, seen: dict[int, int]) -> None:
     if id(value) in seen:
         digest.update(b"again %d;" % seen[id(value)])
         return
-    if hasattr(value, "py_func"):  # ours, or a user's own njit function
+    if hasattr(value, "py_func"):
         seen[id(value)] = len(seen)
-        options = getattr(value, "options", getattr(value, "targetoptions", None))
-        options = {k: sorted(v) if isinstance(v, (set, frozenset)) else v for k, v in (options or {}).items()}
-        digest.update(repr((getattr(value, "signatures", None), sorted(options.items(), key=str))).encode())
+        ours = isinstance(value, Function)
+        options = value.options if ours else value.targetoptions
+        options = {k: sorted(v) if isinstance(v, (set, frozenset)) else v for k, v in options.items()}
+        digest.update(repr((value.signatures if ours else None, sorted(options.items(), key=str))).encode())
         value = value.py_func
+        if not ours and not _named_once(value):
+            raise TypeError(f"a kernel calls {value!r}, whose name is not unique across processes")
     elif hasattr(value, "build"):  # one of our instructions
         seen[id(value)] = len(seen)
         value = value.build
@@ -108,6 +113,12 @@ def _feed(digest: Any, value: Any, seen: dict[int, int]) -> None:
         digest.update(type(value).__name__.encode() + pickle.dumps(value))
     else:
         raise TypeError(f"a kernel names {value!r}, which has no digest")
+
+
+def _named_once(value: types.FunctionType) -> bool:
+    """Whether a user's own njit function has a name that no other content can have: see ``_marked``."""
+    module = sys.modules.get(value.__module__)
+    return "<locals>" not in value.__qualname__ and getattr(module, "__file__", None) is not None
 
 
 def _feed_code(digest: Any, code: types.CodeType, names: dict[str, Any], seen: dict[int, int]) -> None:
@@ -139,9 +150,9 @@ class DiskCache:
 
     cache_path = None
 
-    def __init__(self, function: Any, signature: str) -> None:
+    def __init__(self, function: Any, signature: str, mark: str | None) -> None:
         self.ours = function.__module__.split(".")[0] == "streammse"
-        root, mark = folder(), fingerprint(function)
+        root = folder()
         key = hashlib.sha256(f"{_environment()}{mark}{signature}".encode()).hexdigest()[:40]
         name = "".join(c if c.isalnum() else "-" for c in function.py_func.__qualname__)[-60:]
         self.path = root / f"{name}.{key}" if root is not None and mark is not None else None
