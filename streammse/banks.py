@@ -139,6 +139,13 @@ class Bank:
             self._bound_rows = words.ctypes.data + rows * words.strides[0]
         return self._bound_rows
 
+    def forecast(self, horizon: int, x: ArrayLike | None = None) -> Array:
+        """The next values of each row, shape (k, horizon), for a bank of forecasters; regressors (k, horizon, m)."""
+        nodes: list[Any] = [self[row] for row in range(len(self))]
+        if x is None:
+            return np.array([node.forecast(horizon) for node in nodes])
+        return np.array([node.forecast(horizon, one) for node, one in zip(nodes, np.asarray(x), strict=True)])
+
     def reset(self) -> Self:
         """Forget everything learnt in every row. Returns self."""
         self._s[:] = self._one._s

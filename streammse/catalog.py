@@ -49,6 +49,11 @@ _WHERE = {
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",
     "Smoother": "denoise.smoother",
+    "Naive": "forecast.simple",
+    "SeasonalNaive": "forecast.simple",
+    "Drift": "forecast.simple",
+    "RunningMean": "forecast.simple",
+    "WindowAverage": "forecast.simple",
 }
 
 

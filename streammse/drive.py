@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import Function, loop
-from ._jit.instructions import call_step, call_vector_step
+from ._jit.instructions import call_ahead, call_step, call_vector_step
 
 
 def bind(step: Function, p: NDArray[np.float64], s: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -51,8 +51,8 @@ def vector_measure(bound: int, y_true: float, x: Any) -> Any:
 
 
 @loop("f8(i8,f8)")
-def denoise(bound: int, x: float) -> Any:
-    """One noisy sample without a reference: it is both input and observation."""
+def observe(bound: int, x: float) -> Any:
+    """One sample that is both input and observation: a noisy one without a reference, the next one of a series."""
     return call_step(bound, x, x)
 
 
@@ -96,3 +96,25 @@ def vector_bank(bound: Any, x: Any, d: Any, y: Any, first: int, last: int) -> No
     for k in range(first, last):
         for t in range(y.shape[1]):
             y[k, t] = call_vector_step(bound[k], x[k, t], d[k, t])
+
+
+@loop("void(i8,f8[::1])")
+def ahead(bound: int, out: Any) -> None:
+    """The next values, by the forecaster's own kernel."""
+    call_ahead(bound, out)
+
+
+@loop("void(i8,f8[::1],f8[::1],f8[::1])")
+def roll(bound: int, s: Any, scratch: Any, out: Any) -> None:
+    """The next values, as what the step gives when every sample is missing; ``bound`` has ``scratch`` for its state."""
+    scratch[:] = s
+    for k in range(out.size):
+        out[k] = call_step(bound, nan, nan)
+
+
+@loop("void(i8,f8[::1],f8[::1],f8[:,::1],f8[::1])")
+def vector_roll(bound: int, s: Any, scratch: Any, x: Any, out: Any) -> None:
+    """The same with a row of known inputs for each of the next values."""
+    scratch[:] = s
+    for k in range(out.size):
+        out[k] = call_vector_step(bound, x[k], nan)

@@ -408,7 +408,7 @@ class Denoiser(Node):
 
     def _entry(self) -> Function:
         if self._references() == 0:
-            return drive.denoise
+            return drive.observe
         return drive.cancel if self._references() == 1 else drive.vector_cancel
 
     def run(self, x: ArrayLike, reference: ArrayLike | None = None) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 import streammse as sm
 from streammse import catalog
+from streammse.forecast.base import Forecaster
 from streammse.node import Denoiser, Estimator, Node, Predictor
 
 
@@ -36,9 +37,14 @@ def all_cases() -> list[Case]:
 
 
 def signals(node: Node, samples: int, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """Arguments for ``run``: a noise path for filters, a noisy slow wave for denoisers, pairs for estimators."""
+    """Arguments for ``run``: a noise path for filters, a noisy slow wave for denoisers, pairs for estimators, a season
+    on a slope for forecasters."""
     rng = np.random.default_rng(seed)
     t = np.arange(samples)
+    if isinstance(node, Forecaster):
+        y = 10.0 + 0.01 * t + 2.0 * np.sin(2.0 * np.pi * t / 12.0) + 0.5 * rng.standard_normal(samples)
+        x = rng.standard_normal((samples, node._exogenous()))
+        return (y + x.sum(axis=1), x) if node._exogenous() else (y,)
     if isinstance(node, Predictor):
         m = node._inputs()
         x = rng.standard_normal((samples, m))

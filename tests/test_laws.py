@@ -14,6 +14,7 @@ import pytest
 
 import streammse as sm
 from streammse import catalog
+from streammse.forecast.base import Forecaster
 from streammse.node import Denoiser, Estimator, Node, Predictor
 
 from .cases import Case, all_cases, extras, signals, stream
@@ -115,7 +116,7 @@ def test_4_no_peeking(case: Case) -> None:
     k = 2 * T // 3
     changed = tuple(one.copy() for one in args)
     if isinstance(a, Predictor):  # the output at k may not even know d[k]
-        changed[1][k:] += 3.0
+        changed[0 if isinstance(a, Forecaster) else 1][k:] += 3.0
         known = k + 1
     else:
         for one in changed:
@@ -180,7 +181,10 @@ def test_7_a_row_of_a_bank_is_the_node(case: Case) -> None:
 def test_8_a_missing_truth_teaches_nothing(case: Case) -> None:
     node = learnt(case)
     args, more = signals(node, 40, seed=9), extras(node, 40)
-    if isinstance(node, Predictor):
+    if isinstance(node, Forecaster):
+        missing = (np.full(40, np.nan), *args[1:])
+        assert np.isfinite(run(node, missing, more)).all()
+    elif isinstance(node, Predictor):
         before = copy.deepcopy(node)
         silent = node.run(args[0])
         np.testing.assert_array_equal(silent, before.run(args[0], np.full(40, np.nan)))
@@ -219,7 +223,8 @@ def test_8_silence_makes_no_nan(case: Case) -> None:
     zeros = tuple(np.zeros_like(one) for one in args)
     y = run(node, zeros, more)
     if not isinstance(node, Estimator):  # an estimator's ratio may be undefined for silence, its state may not
-        assert np.isfinite(y).all()
+        unknown = node.needs if isinstance(node, Forecaster) else 0
+        assert np.isfinite(y[unknown:]).all()
     assert np.isfinite(node._s).all()
     assert np.isfinite(run(node, args, {k: v + (1e3 if k == "time" else 0) for k, v in more.items()})[-1])
 
@@ -243,6 +248,47 @@ def test_9_what_left_the_window_is_forgotten(case: Case) -> None:
     # MASE and RMSSE look `season` samples further back than the window
     reach = window + int(node.params.get("season", 0) or 0)
     np.testing.assert_array_equal(a[reach:], b[reach:])
+
+
+FORECASTERS = [case for case in CASES if isinstance(case.make(), Forecaster)]
+
+
+@pytest.mark.parametrize("case", FORECASTERS, ids=str)
+def test_10_ahead_is_the_step_over_missing_samples(case: Case) -> None:
+    node = learnt(case)
+    horizon = 30
+    args = signals(node, horizon, seed=4)
+    before = node._s.copy()
+    forecast = node.forecast(horizon, *args[1:])
+    np.testing.assert_array_equal(node._s, before)
+    missing = copy.deepcopy(node)
+    believed = missing.run(np.full(horizon, np.nan), *args[1:])
+    np.testing.assert_allclose(forecast, believed, rtol=1e-9)
+    assert node.forecast(1, *(one[:1] for one in args[1:]))[0] == pytest.approx(forecast[0], rel=1e-12)
+    assert forecast[0] == pytest.approx(node.run(*(one[:1] for one in args))[0], rel=1e-12)
+
+
+@pytest.mark.parametrize("case", FORECASTERS, ids=str)
+def test_10_a_bank_forecasts_its_rows(case: Case) -> None:
+    node = learnt(case)
+    future = signals(node, 7)[1:]
+    bank = sm.bank(node, 2)
+    for row in bank._s:
+        row[:] = node._s
+    ahead = bank.forecast(7, *(np.stack([one, one]) for one in future))
+    np.testing.assert_array_equal(ahead, [node.forecast(7, *future)] * 2)
+
+
+@pytest.mark.parametrize("case", FORECASTERS, ids=str)
+def test_10_a_series_too_short_is_named(case: Case) -> None:
+    node = case.make()
+    short = tuple(one[: node.needs - 1] for one in signals(node, node.needs))
+    with pytest.raises(ValueError, match=rf"needs .*{node.needs} samples"):
+        node.fit(*short)
+    with pytest.raises(ValueError, match=rf"needs .*{node.needs} samples"):
+        node.forecast(3, *(one[:3] for one in signals(node, 3)[1:]))
+    enough = signals(node, 4 * node.needs + 30)
+    assert np.isfinite(case.make().fit(*enough).forecast(3, *(one[:3] for one in enough[1:]))).all()
 
 
 def probe(node: Node, name: str) -> dict[str, object]:

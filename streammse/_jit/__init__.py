@@ -5,6 +5,7 @@ Three decorators, none of which compiles or imports anything by itself:
 - ``@helper``: a small function that is inlined into every kernel that calls it;
 - ``@kernel``: one sample's arithmetic, ``y = step(p, s, x, d)`` (``x`` a float64);
 - ``@vector_kernel``: the same with ``x`` a float64 vector;
+- ``@ahead_kernel``: a forecaster's next values, ``ahead(p, s, out)``;
 - ``@loop(signature)``: anything else that Python calls, with its signature spelt out.
 
 Called from Python the decorated function stays plain Python, which is what the tests hold the machine code against;
@@ -22,6 +23,7 @@ from typing import Any
 
 SCALAR = "f8(f8[::1],f8[::1],f8,f8)"
 VECTOR = "f8(f8[::1],f8[::1],f8[::1],f8)"
+AHEAD = "void(f8[::1],f8[::1],f8[::1])"
 
 
 @cache
@@ -136,6 +138,11 @@ def kernel(py_func: Callable[..., Any], **options: Any) -> Function:
 def vector_kernel(py_func: Callable[..., Any], **options: Any) -> Function:
     """``y = step(p, s, x, d)`` with a vector of inputs."""
     return Function(py_func, VECTOR, **options)
+
+
+def ahead_kernel(py_func: Callable[..., Any]) -> Function:
+    """``ahead(p, s, out)``: fills the next values of a forecaster and leaves ``s`` as it was."""
+    return Function(py_func, AHEAD)
 
 
 def loop(*signatures: str) -> Callable[[Callable[..., Any]], Function]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import SCALAR, VECTOR
+from . import AHEAD, SCALAR, VECTOR
 
 
 class Intrinsic:
@@ -48,7 +48,7 @@ def _calls(kind: str) -> Callable[[], Any]:
         from numba.extending import intrinsic
         from numba.np.arrayobj import make_array, populate_array
 
-        (p_type, s_type, x_type, d_type), rtype = sigutils.normalize_signature(kind)
+        (p_type, s_type, *others), rtype = sigutils.normalize_signature(kind)
         word, real = ir.IntType(64), ir.DoubleType()
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -61,18 +61,25 @@ def _calls(kind: str) -> Callable[[], Any]:
                 populate_array(array, data=data, shape=[size], strides=[word(8)], itemsize=word(8), meminfo=None)
                 return array._getvalue()
 
-            atypes = (p_type, s_type, x_type, d_type)
-            values = (view(p_type, p, p_size), view(s_type, s, s_size), args[1], args[2])
+            atypes = (p_type, s_type, *others)
+            values = (view(p_type, p, p_size), view(s_type, s, s_size), *args[1:])
             convention = context.call_conv
             wanted = convention.get_function_type(rtype, atypes)
             target = builder.inttoptr(step, ir.PointerType(wanted))
             status, result = convention.call_function(builder, target, rtype, atypes, values)
             with builder.if_then(status.is_error, likely=False):
                 convention.return_status_propagate(builder, status)
-            return result
+            return context.get_dummy_value() if rtype == types.none else result
+
+        if len(others) == 1:
+
+            def call_with_one(typingctx: Any, handle: Any, out: Any) -> Any:
+                return rtype(types.int64, *others), codegen
+
+            return intrinsic(call_with_one)
 
         def call(typingctx: Any, handle: Any, x: Any, d: Any) -> Any:
-            return rtype(types.int64, x_type, d_type), codegen
+            return rtype(types.int64, *others), codegen
 
         return intrinsic(call)
 
@@ -81,6 +88,7 @@ def _calls(kind: str) -> Callable[[], Any]:
 
 call_step = Intrinsic(_calls(SCALAR))
 call_vector_step = Intrinsic(_calls(VECTOR))
+call_ahead = Intrinsic(_calls(AHEAD))
 
 
 def _build_warn() -> Any:

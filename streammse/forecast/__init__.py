@@ -1,0 +1,1 @@
+"""Forecasters: one model or one family a file."""
