@@ -101,6 +101,8 @@ class Param:
                 raise TypeError(f"{self.name} must be True or False, got {value!r}")
             return bool(value)
         try:
+            if isinstance(value, (str, bytes)):  # float would read "5"
+                raise TypeError
             number = float(value)
         except (TypeError, ValueError):
             raise TypeError(f"{self.name} must be a number, got {value!r}") from None

@@ -151,6 +151,7 @@ def test_parameters_are_set_live_and_checked(data) -> None:
         (lambda: sm.NLMS(taps=0), ValueError, "taps must be 1 <= taps, got 0"),
         (lambda: sm.NLMS(taps=2.5), ValueError, "taps must be an integer, got 2.5"),
         (lambda: sm.NLMS(mu="fast"), TypeError, "mu must be a number, got 'fast'"),
+        (lambda: sm.NLMS(taps="5"), TypeError, "taps must be a number, got '5'"),
         (lambda: sm.NLMS(mu=math.nan), ValueError, "mu must be 0 <= mu <= 2, got nan"),
         (lambda: sm.NLMS(steps=3), TypeError, "its parameters: taps, mu"),
         (lambda: sm.NLMS().run([1.0, 2.0], [1.0]), ValueError, "same length, got 2 and 1"),
