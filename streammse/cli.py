@@ -308,13 +308,14 @@ def _method(given: str | None, reference: list[str] | None) -> str:
 def _node(method: str, source: Source, given: dict[str, Any], more: list[str]) -> Node:
     """The denoiser with the parameters that were given; the others keep their defaults."""
     from . import catalog
+    from .param import typed
 
     cls = catalog.get(METHODS[method])
     for setting in more:
         key, equals, value = setting.partition("=")
         if not equals:
             raise _RefusedError(f"--set expects NAME=VALUE, got {setting!r}")
-        given[key.strip()] = {"none": None, "true": True, "false": False}.get(value.strip().lower(), value.strip())
+        given[key.strip()] = typed(value)
     if "references" in cls._params:
         given["references"] = source.references
     if "rate" in cls._params:

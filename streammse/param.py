@@ -133,6 +133,18 @@ class Param:
         return float(self.choices.index(value)) if self.choices is not None else float(value)
 
 
+def typed(text: str) -> Any:
+    """A value as somebody types it on a command line: None, True, False, a number, else the words themselves."""
+    text = text.strip()
+    named = {"none": None, "true": True, "false": False}
+    if text.lower() in named:
+        return named[text.lower()]
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def param(
     default: Any,
     doc: str,
