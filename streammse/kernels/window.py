@@ -54,6 +54,11 @@ class Window(NamedTuple):
     join: Callable[[Any, Any], None] | None = None
     #: whether ``reduce`` works on its state
     reducible: bool = False
+    #: ``age(s, base, weight, length, time)``: a pair of that weight came to another window, beside which this one is
+    #: held; tells whether pairs left. Only where that lets pairs fade or leave.
+    age: Function | None = None
+    #: ``at(s, base, length, time)``: the total as it will be then; only where pairs fade
+    at: Function | None = None
 
 
 @cache
@@ -256,7 +261,14 @@ def decaying(statistic: Statistic) -> Window:
             y[t] = lower(p, held)
         put(s, HEAD, held)
 
-    return Window(push, helper(lambda s, base, length: get(s, base)), lambda w: k, block)
+    @helper
+    def age(s, base, weight, length, time):  # type: ignore[no-untyped-def]
+        if weight > 0.0:
+            put(s, base, scale(get(s, base), length))
+        return False
+
+    total = helper(lambda s, base, length: get(s, base))
+    return Window(push, total, lambda w: k, block, age=age, at=helper(lambda s, base, length, time: get(s, base)))
 
 
 @cache

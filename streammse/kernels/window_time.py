@@ -10,7 +10,7 @@ import math
 from functools import cache
 from typing import Any
 
-from .._jit import helper
+from .._jit import helper, rare
 from .statistics import Statistic
 from .tuples import finite, load, store, zeros
 from .window import DROPPED, LATE, SKIPPED, Window
@@ -22,7 +22,7 @@ FIRST, FRONT, HELD, CAPACITY, BACK = range(1, 6)
 
 
 @helper
-def _arrive(s, base, time):  # type: ignore[no-untyped-def]
+def arrive(s, base, time):  # type: ignore[no-untyped-def]
     """When a sample counts as having arrived."""
     newest = s[base + NEWEST]
     if time >= newest:
@@ -67,7 +67,7 @@ def lasting(statistic: Statistic) -> Window:
 
     @helper
     def push(s, base, a, length, time):  # type: ignore[no-untyped-def]
-        now = _arrive(s, base, time)
+        now = arrive(s, base, time)
         while s[base + HELD] > 0.0 and s[base + slots + int(s[base + FIRST]) * slot] <= now - length:
             drop(s, base)
         if a[0] > 0.0:
@@ -90,11 +90,24 @@ def lasting(statistic: Statistic) -> Window:
             return back
         return merge(get(s, base + slots + int(s[base + FIRST]) * slot + 1), back)
 
+    @rare
+    def expire(s, base, since):  # type: ignore[no-untyped-def]
+        while s[base + HELD] > 0.0 and s[base + slots + int(s[base + FIRST]) * slot] <= since:
+            drop(s, base)
+
+    @helper
+    def age(s, base, weight, length, time):  # type: ignore[no-untyped-def]
+        since = time - length
+        if s[base + HELD] > 0.0 and s[base + slots + int(s[base + FIRST]) * slot] <= since:
+            expire(s, base, since)
+            return True
+        return False
+
     def start(s: Any, base: int, capacity: int) -> None:
         s[base + NEWEST] = -math.inf
         s[base + CAPACITY] = capacity
 
-    return Window(push, total, lambda capacity: slots + capacity * slot, start=start)
+    return Window(push, total, lambda capacity: slots + capacity * slot, start=start, age=age)
 
 
 @cache
@@ -110,7 +123,7 @@ def fading(statistic: Statistic) -> Window:
             if held[0] == 0.0 and math.isfinite(time):
                 s[base + NEWEST] = time  # the first
             newest = s[base + NEWEST]
-            total = merge(scale(held, 0.5 ** ((_arrive(s, base, time) - newest) / length)), a)
+            total = merge(scale(held, 0.5 ** ((arrive(s, base, time) - newest) / length)), a)
             if sound(total):
                 held = total
                 put(s, base + FADED, total)
@@ -119,4 +132,9 @@ def fading(statistic: Statistic) -> Window:
                 s[base + NEWEST] = newest
         return held
 
-    return Window(push, helper(lambda s, base, length: get(s, base + FADED)), lambda capacity: FADED + k)
+    @helper
+    def at(s, base, length, time):  # type: ignore[no-untyped-def]
+        held = get(s, base + FADED)
+        return scale(held, 0.5 ** ((time - s[base + NEWEST]) / length)) if held[0] > 0.0 else held
+
+    return Window(push, helper(lambda s, base, length: get(s, base + FADED)), lambda capacity: FADED + k, at=at)

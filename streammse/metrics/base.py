@@ -1,4 +1,8 @@
-"""Metric: a statistic of pairs (truth, prediction), held over a window. The window is an argument, never a class."""
+"""What is measured of pairs (truth, prediction) over a window. The window is an argument, never a class.
+
+``Windowed`` has the window's arguments and takes the pairs, whatever holds them; a ``Metric`` holds an associative
+statistic in one of the windows of ``kernels``, a ``MeanMetric`` plain sums.
+"""
 
 from __future__ import annotations
 
@@ -59,8 +63,8 @@ class _RowUpdate(_Update):
         return node._update_row
 
 
-class Metric(Estimator):
-    """A statistic of pairs over a window; ``metrics/__init__.py`` says what the parameters mean."""
+class Windowed(Estimator):
+    """A value of the pairs in a window; ``metrics/__init__.py`` says what the parameters mean."""
 
     window: int | None = param(None, "the last W samples", kw_only=True, fixed=True, check=length, slot=windows.WINDOW)
     halflife: float | None = param(
@@ -86,40 +90,29 @@ class Metric(Estimator):
         slot=windows.HALFLIFE_SECONDS,
     )
     weighted: bool = param(False, "whether every pair comes with a weight", kw_only=True, fixed=True, slot=4)
-    steady: bool = param(False, "whether the worst update of a window is bounded", kw_only=True, fixed=True, slot=5)
     capacity: int = param(4096, "how many pairs the last seconds hold", low=1, kw_only=True, fixed=True, slot=6)
 
     _p_size = OWN + 2
-    #: every window under the laws, once for each kind of statistic; one window for the others
-    _all_windows = (
-        {"window": 16},
-        {"halflife": 10.0},
-        {"seconds": 2.0},
-        {"halflife_seconds": 1.0},
-        {"window": 16, "steady": True, "weighted": True},
-    )
-    _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"window": 16},)
     _probes = {
         "window": {"window": 40},
         "halflife": {"halflife": 30.0},
         "seconds": {"seconds": 3.0},
         "halflife_seconds": {"halflife_seconds": 3.0},
         "weighted": {"weighted": True},
-        "steady": {"steady": True, "window": 100},
         "capacity": {"capacity": 16, "seconds": 5.0},
     }
 
     update = _RowUpdate()
 
-    # What a metric defines.
+    # What a class defines.
 
-    def _statistic(self) -> Statistic:
-        """What it adds up."""
+    def _total(self) -> tuple[Any, ...]:
+        """What is held now, its weight first."""
         raise NotImplementedError
 
-    def _memory(self) -> int:
-        """How many numbers a lift keeps of its own, at the end of the state."""
-        return 0
+    def _join(self) -> Callable[[Any, Any], None] | None:
+        """``join(s, other)`` takes in the state of the pairs that follow; None where that cannot be."""
+        return None
 
     # What follows.
 
@@ -129,29 +122,6 @@ class Metric(Estimator):
         ]
         if len(kinds) > 1:
             raise ValueError(f"{' and '.join(kinds)} exclude each other: expected one of them")
-        if self.steady and self.window is None:
-            raise ValueError("steady=True bounds the updates of a window of samples: give window as well")
-
-    def _widened(self) -> Statistic:
-        """The statistic as the window holds it."""
-        return self._statistic()
-
-    @cached_property
-    def _held(self) -> Statistic:
-        return self._widened()
-
-    @cached_property
-    def _over(self) -> Window:
-        held = self._held
-        if self.window is not None:
-            return window_steady.steady(held) if self.steady else windows.sliding(held)
-        if self.halflife is not None:
-            return windows.decaying(held)
-        if self.seconds is not None:
-            return window_time.lasting(held)
-        if self.halflife_seconds is not None:
-            return window_time.fading(held)
-        return windows.lanes(held) if held.term is not None and not self.weighted else windows.running(held)
 
     @cached_property
     def _length_slot(self) -> int:
@@ -173,36 +143,12 @@ class Metric(Estimator):
     def _inputs(self) -> int:
         return self._channels
 
-    def _kernel(self) -> Function:
-        return (_step if self._inputs() == 1 else _row_step)(self._held, self._over, self._length_slot)
-
-    def _block(self) -> Function | None:
-        return self._over.block if self._inputs() == 1 else None
-
     def _places(self) -> int:
+        """For how many pairs there must be room."""
         return self.capacity if self.seconds is not None else self.window or 0
-
-    def _size(self) -> int:
-        return HEAD + self._over.size(self._places()) + self._memory()
-
-    def _start(self, s: NDArray[np.float64]) -> None:
-        start = self._over.start
-        if start is not None:
-            start(s, HEAD, self._places())
 
     def _entry(self) -> Function:
         return drive.measure if self._inputs() == 1 else drive.vector_measure
-
-    def _total(self) -> Any:
-        """The statistic of what is held now."""
-        with np.errstate(all="ignore"):
-            return self._over.total(self._s, HEAD, self._p[self._length_slot])
-
-    @property
-    def value(self) -> float:
-        """The value over the window; NaN before the first pair."""
-        with np.errstate(all="ignore"):
-            return float(self._held.lower(self._p, self._total()))
 
     @property
     def count(self) -> float:
@@ -273,10 +219,12 @@ class Metric(Estimator):
         x, d = self._arrange(y_true, y_pred, weight, time)
         if curve:
             return self._through(x, d)
-        if x.ndim == 1 and self._over.reducible and not self._fallible:
-            return float(windows.reduce(self._held).compiled(self._p, self._s, x, d))
+        return self._last(x, d)
+
+    def _last(self, x: NDArray[np.float64], d: NDArray[np.float64]) -> float:
+        """The value after a block."""
         self._through(x, d)
-        return self.value
+        return float(self.value)  # type: ignore[attr-defined]
 
     def _arrange(
         self,
@@ -324,12 +272,102 @@ class Metric(Estimator):
             order of the pairs.
         """
         same_kind(self, other)
-        over = self._over
-        if over.join is None or self._memory():
+        join = self._join()
+        if join is None:
             raise ValueError(f"only running sums merge: what {self!r} holds depends on the order of the pairs")
-        over.join(self._s, other._s)
+        join(self._s, other._s)
         self._s[SKIPPED] += other._s[SKIPPED]
         return self
+
+
+class Metric(Windowed):
+    """An associative statistic of the pairs in a window."""
+
+    steady: bool = param(False, "whether the worst update of a window is bounded", kw_only=True, fixed=True, slot=5)
+
+    #: every window under the laws, once for each kind of statistic; one window for the others
+    _all_windows = (
+        {"window": 16},
+        {"halflife": 10.0},
+        {"seconds": 2.0},
+        {"halflife_seconds": 1.0},
+        {"window": 16, "steady": True, "weighted": True},
+    )
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"window": 16},)
+    _probes = {**Windowed._probes, "steady": {"steady": True, "window": 100}}
+
+    # What a metric defines.
+
+    def _statistic(self) -> Statistic:
+        """What it adds up."""
+        raise NotImplementedError
+
+    def _memory(self) -> int:
+        """How many numbers a lift keeps of its own, at the end of the state."""
+        return 0
+
+    # What follows.
+
+    def _check(self) -> None:
+        super()._check()
+        if self.steady and self.window is None:
+            raise ValueError("steady=True bounds the updates of a window of samples: give window as well")
+
+    def _widened(self) -> Statistic:
+        """The statistic as the window holds it."""
+        return self._statistic()
+
+    @cached_property
+    def _held(self) -> Statistic:
+        return self._widened()
+
+    def _window(self, held: Statistic) -> Window:
+        """The window that the parameters ask for, around a statistic."""
+        if self.window is not None:
+            return window_steady.steady(held) if self.steady else windows.sliding(held)
+        if self.halflife is not None:
+            return windows.decaying(held)
+        if self.seconds is not None:
+            return window_time.lasting(held)
+        if self.halflife_seconds is not None:
+            return window_time.fading(held)
+        return windows.lanes(held) if held.term is not None and not self.weighted else windows.running(held)
+
+    @cached_property
+    def _over(self) -> Window:
+        return self._window(self._held)
+
+    def _kernel(self) -> Function:
+        return (_step if self._inputs() == 1 else _row_step)(self._held, self._over, self._length_slot)
+
+    def _block(self) -> Function | None:
+        return self._over.block if self._inputs() == 1 else None
+
+    def _size(self) -> int:
+        return HEAD + self._over.size(self._places()) + self._memory()
+
+    def _start(self, s: NDArray[np.float64]) -> None:
+        start = self._over.start
+        if start is not None:
+            start(s, HEAD, self._places())
+
+    def _total(self) -> Any:
+        with np.errstate(all="ignore"):
+            return self._over.total(self._s, HEAD, self._p[self._length_slot])
+
+    @property
+    def value(self) -> float:
+        """The value over the window; NaN before the first pair."""
+        with np.errstate(all="ignore"):
+            return float(self._held.lower(self._p, self._total()))
+
+    def _last(self, x: NDArray[np.float64], d: NDArray[np.float64]) -> float:
+        if x.ndim == 1 and self._over.reducible and not self._fallible:
+            return float(windows.reduce(self._held).compiled(self._p, self._s, x, d))
+        return super()._last(x, d)
+
+    def _join(self) -> Callable[[Any, Any], None] | None:
+        return None if self._memory() else self._over.join
 
 
 class MeanMetric(Metric):
