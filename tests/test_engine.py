@@ -284,6 +284,11 @@ def test_an_update_outlives_its_node() -> None:
     assert len(other) == 50
 
 
+def test_a_helper_has_no_entry_from_python() -> None:
+    with pytest.raises(TypeError, match="only inside of kernels"):
+        helper(lambda a: a + 1.0).compiled  # noqa: B018
+
+
 def test_threads_share_the_compiler() -> None:
     results = []
 

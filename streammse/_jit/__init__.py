@@ -72,6 +72,12 @@ class Function:
     @property
     def compiled(self) -> Any:
         """Machine code behind numba's argument conversion; compiled or loaded at the first use."""
+        if not self.signatures:
+            raise TypeError(f"{self!r} is machine code only inside of kernels: call it as it is")
+        return self._machine
+
+    @property
+    def _machine(self) -> Any:
         if self._compiled is None:
             numba = _numba()
             from numba.core.compiler_lock import global_compiler_lock
@@ -83,7 +89,15 @@ class Function:
             with global_compiler_lock:
                 if self._compiled is None:
                     mark = fingerprint(self)
-                    made = numba.njit(nogil=True, error_model="numpy", **self.options)(_marked(self.py_func, mark))
+                    # Entries that nobody calls are a third of the time of a build: those from C, and for what only
+                    # kernels call also those from Python.
+                    made = numba.njit(
+                        nogil=True,
+                        error_model="numpy",
+                        no_cfunc_wrapper=True,
+                        no_cpython_wrapper=not self.signatures,
+                        **self.options,
+                    )(_marked(self.py_func, mark))
                     for signature in self.signatures:
                         made._cache = DiskCache(self, signature, mark)
                         made.compile(_parse(signature))
@@ -103,7 +117,7 @@ class Function:
         # Numba asks any global that a kernel names for its type by this attribute: helpers compile when first needed.
         from numba import types
 
-        return types.Dispatcher(self.compiled)
+        return types.Dispatcher(self._machine)
 
 
 def _marked(py_func: Callable[..., Any], mark: str | None) -> Any:
