@@ -45,7 +45,9 @@ def members(d, window=None, halflife=None, seconds=None, halflife_seconds=None, 
     d = np.asarray(d, float)
     weight = np.ones(len(d)) if weight is None else np.asarray(weight, float)
     there = ~np.isnan(d) & (weight > 0)
-    now = None if time is None else np.maximum.accumulate(time)  # a late stamp arrives at the newest
+    # a late stamp arrives at the newest; where pairs fade, the stamp of a missing one counts for nothing
+    stamps = time if halflife_seconds is None else np.where(there, time, -np.inf)
+    now = None if time is None else np.maximum.accumulate(stamps)
     for t in range(len(d)):
         i = np.arange(t + 1)
         w = weight[: t + 1].copy()
@@ -123,19 +125,75 @@ def scaled(d, x, measure, season, window=None):
     return np.array(out)
 
 
+def by_size(d, x, w):
+    """Squared errors and their weights, the smallest first; what is no number counts as infinite."""
+    e = np.nan_to_num((d - x) ** 2, nan=np.inf, posinf=np.inf)
+    order = np.argsort(e, kind="stable")
+    return e[order], w[order]
+
+
 def trimmed(d, x, w, trim):
-    e = np.sort((d - x) ** 2)
-    return e[: max(1, len(e) - int(np.floor(trim * len(e) + 1e-9)))].mean()
+    """Whole pairs are left out, from the largest down, while together they weigh no more than their share."""
+    e, w = by_size(d, x, w)
+    n, out = len(e), 0.0
+    while n > 1 and out + w[n - 1] <= trim * np.sum(w) * (1 + 1e-12):
+        n -= 1
+        out += w[n]
+    return mean(e[:n], w[:n])
 
 
-def median_of_means(d, x, blocks, window=None):
+def trimmed_share(d, x, w, trim):
+    """Exactly the share is left out: of the pair at the cut a part."""
+    e, w = by_size(d, x, w)
+    n, out = len(e), trim * np.sum(w)
+    while n > 1 and w[n - 1] <= out + 1e-12 * np.sum(w):
+        n -= 1
+        out -= w[n]
+    w[n - 1] -= max(out, 0.0)
+    return mean(e[:n], w[:n])
+
+
+def trimmed_by_buckets_within(d, x, w, trim):
+    """How much too large a mean by buckets of 1/16 octave may be, for the bucket of the cut and for rounding there."""
+    e, w = by_size(d, x, w)
+    keep = (1 - trim) * np.sum(w)
+    cut = e[min(np.searchsorted(np.cumsum(w), keep * (1 - 1e-9)), len(e) - 1)]
+    m, octave = np.frexp(e)
+    bucket = 16 * octave + np.floor(32 * (m - 0.5))
+    return cut / 64 * np.sum(w[bucket == bucket[e == cut][0]]) / keep, 1e-9 * cut
+
+
+def median_of_means(d, x, blocks, **over):
     out = []
-    for t in range(len(d)):
-        first = 0 if window is None else max(0, t - window + 1)
-        means = []
-        for j in range(blocks):
-            i = [k for k in range(first, t + 1) if k % blocks == j and not np.isnan(d[k])]
-            if i:
-                means.append(np.mean((d[i] - x[i]) ** 2))
-        out.append(np.median(means) if means else np.nan)
+    for i, w in members(d, **over):
+        each = [i % blocks == j for j in range(blocks)]
+        with np.errstate(invalid="ignore", over="ignore"):
+            means = [mean((d[i[k]] - x[i[k]]) ** 2, w[k]) for k in each if k.any()]
+        out.append(np.median(np.nan_to_num(means, nan=np.inf, posinf=np.inf)) if means else np.nan)
     return np.array(out)
+
+
+# State space models: the textbook's Kalman filter with dense matrices (Durbin and Koopman 2012, sections 4.3 and 5.2)
+
+
+def kalman(y, Z, T, Q, H, a, P, P_inf=None, intercept=None):
+    """Forecasts of each sample and the variances of their errors (infinite as long as they are diffuse)."""
+    n = len(a)
+    P_inf = np.zeros((n, n)) if P_inf is None else P_inf
+    a, P = np.array(a, float), np.array(P, float)
+    c = np.zeros(n) if intercept is None else intercept
+    forecasts, variances = [], []
+    for value in y:
+        F, F_inf = Z @ P @ Z + H, Z @ P_inf @ Z
+        forecasts.append(Z @ a)
+        variances.append(np.inf if F_inf > 1e-10 else F)
+        if np.isfinite(value):
+            v, M, M_inf = value - Z @ a, P @ Z, P_inf @ Z
+            if F_inf > 1e-10:
+                a = a + M_inf * v / F_inf
+                P = P - np.outer(M_inf, M) / F_inf - np.outer(M, M_inf) / F_inf + np.outer(M_inf, M_inf) * F / F_inf**2
+                P_inf = P_inf - np.outer(M_inf, M_inf) / F_inf
+            elif F > 0:
+                a, P = a + M * v / F, P - np.outer(M, M) / F
+        a, P, P_inf = T @ a + c, T @ P @ T.T + Q, T @ P_inf @ T.T
+    return np.array(forecasts), np.array(variances)

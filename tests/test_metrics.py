@@ -138,7 +138,7 @@ def test_trimmed_takes_what_is_not_finite_for_the_largest() -> None:
     with pytest.raises(TypeError, match="trim is fixed|trim must be"):
         m.trim = "a"
     m.trim = 0.2
-    assert m.run([0.0], [0.0]).tolist() == [INF]
+    assert m.run([0.0], [0.0]).tolist() == [INF]  # set while it runs
     assert math.isnan(sm.TrimmedMSE().value)
 
 
@@ -146,9 +146,9 @@ def test_trimmed_takes_what_is_not_finite_for_the_largest() -> None:
 @pytest.mark.parametrize("blocks", [1, 4, 5])
 def test_median_of_means(window: int | None, blocks: int) -> None:
     d, x = pairs()
-    m = sm.MedianOfMeansMSE(blocks, window)
+    m = sm.MedianOfMeansMSE(blocks, window=window)
     y = m.run(d, x)
-    np.testing.assert_allclose(y, naive.median_of_means(d, x, blocks, window), rtol=1e-12)
+    np.testing.assert_allclose(y, naive.median_of_means(d, x, blocks, window=window), rtol=1e-12)
     assert m.value == y[-1]
     assert m.count == (T - 4 if window is None else 19)
 
@@ -168,12 +168,10 @@ def test_medians_of_means_merge_to_the_whole() -> None:
         sm.MedianOfMeansMSE(3, window=9).merge(sm.MedianOfMeansMSE(3, window=9))
     with pytest.raises(ValueError, match="expected the same parameters"):
         sm.MedianOfMeansMSE(3).merge(sm.MedianOfMeansMSE(5))
-    with pytest.raises(TypeError, match=r"TrimmedMSE: .*'halflife' \(its parameters: window, trim\)"):
-        sm.TrimmedMSE(halflife=3.0)
-    with pytest.raises(TypeError, match=r"MedianOfMeansMSE: .*'halflife' \(its parameters: blocks, window\)"):
-        sm.MedianOfMeansMSE(halflife=3.0)
-    with pytest.raises(TypeError, match="window must be a number, got None"):
-        sm.TrimmedMSE(window=None)
+    with pytest.raises(TypeError, match="TrimmedMSE: got an unexpected keyword argument 'steady'"):
+        sm.TrimmedMSE(steady=True)
+    with pytest.raises(TypeError, match="MedianOfMeansMSE: too many positional arguments"):
+        sm.MedianOfMeansMSE(3, 9)
 
 
 @pytest.mark.parametrize("over", [{}, {"window": 12}, {"window": 12, "steady": True}, {"halflife": 9.0}], ids=str)

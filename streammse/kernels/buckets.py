@@ -14,7 +14,6 @@ import math
 from functools import cache
 from typing import Any
 
-
 from .._jit import Function, helper, rare
 from .window import HEAD, SKIPPED
 from .window_time import arrive
@@ -145,22 +144,23 @@ def cut(whole: bool) -> Function:
         total = s[base + TOTAL]
         if total == 0.0:
             return 0.0, math.nan
+        slack = SLACK * total
         out = trim * total
         if whole:
-            out = min(math.floor(out * (1.0 + SLACK)), total - 1.0)
+            out = min(math.floor(out + slack), total - 1.0)
         keep = total - out
         low, octave = int(s[base + LOW]), int(s[base + HIGH])
-        while octave > low and s[base + OCTAVES + 2 * octave] <= out:
+        while octave > low and s[base + OCTAVES + 2 * octave] <= out + slack:
             out -= s[base + OCTAVES + 2 * octave]
             octave -= 1
         bucket = base + BUCKETS + 2 * PARTS * octave
         i = PARTS - 1
-        while i > 0 and s[bucket + 2 * i] <= out:
+        while i > 0 and s[bucket + 2 * i] <= out + slack:
             out -= s[bucket + 2 * i]
             i -= 1
         # of the bucket of the cut, what is kept has the mean of all
         w = s[bucket + 2 * i]
-        kept = s[bucket + 2 * i + 1] * (1.0 - min(out / w, 1.0)) if w > 0.0 else 0.0
+        kept = s[bucket + 2 * i + 1] * min((w - out) / w, 1.0) if w > out + slack else 0.0
         for j in range(i):
             kept += s[bucket + 2 * j + 1]
         for j in range(low, octave):

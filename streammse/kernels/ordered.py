@@ -1,9 +1,9 @@
 """Values in order, so that the largest can be left out exactly: a treap with the sums of its subtrees.
 
-Every pair held is a node in a slot of a ring. By (value, slot) the nodes are a search tree, by a fixed hash of the slot
-a heap, which makes one shape the only one possible, and a balanced one whatever the order in which values come. Beside
-its own value and weight a node has the weight and the sum of all below it, always added up anew from its children and
-never subtracted from: what has left, be it infinite, leaves no trace.
+Every pair held is a node in a slot of a ring. By value, and among equals by age, the nodes are a search tree; by a
+fixed hash of the slot they are a heap, which makes one shape the only one possible, and a balanced one whatever the
+order in which values come. Beside its own value and weight a node has the weight and the sum of all below it, always
+added up anew from its children and never subtracted from: what has left, be it infinite, leaves no trace.
 
 Seidel and Aragon, "Randomized search trees", Algorithmica 16, 1996.
 """
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 from typing import Any
+
+import numpy as np
 
 from .._jit import helper, rare
 from .window import DROPPED
@@ -35,70 +37,120 @@ def _rank(node):  # type: ignore[no-untyped-def]
 
 
 @helper
+def _get(s, i):  # type: ignore[no-untyped-def]
+    """A field of a node; for a signed position numba would ask whether it counts from the end."""
+    return s[np.uint64(i)]
+
+
+@helper
+def _put(s, i, value):  # type: ignore[no-untyped-def]
+    s[np.uint64(i)] = value
+
+
+@helper
+def _link(s, i):  # type: ignore[no-untyped-def]
+    return int(s[np.uint64(i)])
+
+
+@helper
 def _add_up(s, nodes, at):  # type: ignore[no-untyped-def]
     """Weight and sum of a node and all below it."""
-    me, left, right = nodes + at, nodes + int(s[nodes + at + LEFT]), nodes + int(s[nodes + at + RIGHT])
-    s[me + MASS] = (s[left + MASS] + s[me + WEIGHT]) + s[right + MASS]
-    s[me + SUM] = (s[left + SUM] + s[me + WEIGHT] * s[me + VALUE]) + s[right + SUM]
+    me = nodes + at
+    left, right = nodes + _link(s, me + LEFT), nodes + _link(s, me + RIGHT)
+    w = _get(s, me + WEIGHT)
+    _put(s, me + MASS, (_get(s, left + MASS) + _get(s, right + MASS)) + w)
+    _put(s, me + SUM, (_get(s, left + SUM) + _get(s, right + SUM)) + w * _get(s, me + VALUE))
 
 
 @helper
-def _replace(s, nodes, old, new, parent):  # type: ignore[no-untyped-def]
-    """``new`` takes the place of ``old`` below its parent."""
-    s[nodes + parent + (LEFT if int(s[nodes + parent + LEFT]) == old else RIGHT)] = new
-    s[nodes + new + PARENT] = parent
+def _add_up_all(s, nodes, at):  # type: ignore[no-untyped-def]
+    """The same for a node and all above it; what was summed last is at hand."""
+    _add_up(s, nodes, at)
+    mass, total = _get(s, nodes + at + MASS), _get(s, nodes + at + SUM)
+    parent = _link(s, nodes + at + PARENT)
+    while parent != 0:
+        me = nodes + parent
+        sibling = nodes + _link(s, me + LEFT) + _link(s, me + RIGHT) - at
+        w = _get(s, me + WEIGHT)
+        mass = (mass + _get(s, sibling + MASS)) + w
+        total = (total + _get(s, sibling + SUM)) + w * _get(s, me + VALUE)
+        _put(s, me + MASS, mass)
+        _put(s, me + SUM, total)
+        at = parent
+        parent = _link(s, me + PARENT)
 
 
 @helper
-def _raise(s, nodes, at):  # type: ignore[no-untyped-def]
-    """Rotate a node up into the place of its parent."""
-    parent = int(s[nodes + at + PARENT])
-    side = LEFT if int(s[nodes + parent + LEFT]) == at else RIGHT
-    child = int(s[nodes + at + (LEFT + RIGHT - side)])
-    _replace(s, nodes, parent, at, int(s[nodes + parent + PARENT]))
-    s[nodes + parent + side] = child
-    s[nodes + child + PARENT] = parent
-    s[nodes + at + (LEFT + RIGHT - side)] = parent
-    s[nodes + parent + PARENT] = at
-    _add_up(s, nodes, parent)
+def _hang(s, nodes, at, parent, side):  # type: ignore[no-untyped-def]
+    """Make a node (or none) the child of another on a side."""
+    _put(s, nodes + parent + side, at)
+    _put(s, nodes + at + PARENT, parent)
+
+
+@helper
+def _add_up_to(s, nodes, at, top):  # type: ignore[no-untyped-def]
+    """The sums of a node and all above it, below ``top``."""
+    while at != top:
+        _add_up(s, nodes, at)
+        at = _link(s, nodes + at + PARENT)
 
 
 @rare
 def insert(s, nodes, at, value, weight):  # type: ignore[no-untyped-def]
     """Put a pair into the empty node ``at``."""
-    s[nodes + at + VALUE], s[nodes + at + WEIGHT] = value, weight
+    _put(s, nodes + at + VALUE, value)
+    _put(s, nodes + at + WEIGHT, weight)
     parent, side = 0, LEFT
-    child = int(s[nodes + LEFT])
-    while child != 0:
-        parent = child
-        other = s[nodes + child + VALUE]
-        side = LEFT if value < other or (value == other and at < child) else RIGHT
-        child = int(s[nodes + child + side])
-    s[nodes + parent + side] = at
-    s[nodes + at + PARENT] = parent
+    child = _link(s, nodes + LEFT)
     rank = _rank(at)
-    while parent != 0 and _rank(parent) > rank:
-        _raise(s, nodes, at)
-        parent = int(s[nodes + at + PARENT])
-    while at != 0:
-        _add_up(s, nodes, at)
-        at = int(s[nodes + at + PARENT])
+    while child != 0 and _rank(child) < rank:
+        other = _get(s, nodes + child + VALUE)
+        before = value < other  # of equal values the newest is the last
+        parent = child
+        side = RIGHT - int(before)
+        left, right = _link(s, nodes + child + LEFT), _link(s, nodes + child + RIGHT)
+        child = left if before else right
+    _hang(s, nodes, at, parent, side)
+    # what stood here is split: what comes before the value goes to the left of it, each below the one before
+    smaller, larger = at, at
+    smaller_side, larger_side = LEFT, RIGHT
+    while child != 0:
+        other = _get(s, nodes + child + VALUE)
+        if value < other:
+            _hang(s, nodes, child, larger, larger_side)
+            larger, larger_side = child, LEFT
+            child = _link(s, nodes + child + LEFT)
+        else:
+            _hang(s, nodes, child, smaller, smaller_side)
+            smaller, smaller_side = child, RIGHT
+            child = _link(s, nodes + child + RIGHT)
+    _put(s, nodes + smaller + smaller_side, 0.0)
+    _put(s, nodes + larger + larger_side, 0.0)
+    _add_up_to(s, nodes, smaller, at)
+    _add_up_to(s, nodes, larger, at)
+    _add_up_all(s, nodes, at)
 
 
 @rare
 def remove(s, nodes, at):  # type: ignore[no-untyped-def]
     """Empty the node ``at``."""
-    left, right = int(s[nodes + at + LEFT]), int(s[nodes + at + RIGHT])
-    while left != 0 and right != 0:
-        _raise(s, nodes, left if _rank(left) < _rank(right) else right)
-        left, right = int(s[nodes + at + LEFT]), int(s[nodes + at + RIGHT])
-    parent = int(s[nodes + at + PARENT])
-    _replace(s, nodes, at, left + right, parent)  # one of them is none
+    parent = _link(s, nodes + at + PARENT)
+    side = LEFT if _link(s, nodes + parent + LEFT) == at else RIGHT
+    left, right = _link(s, nodes + at + LEFT), _link(s, nodes + at + RIGHT)
+    while left != 0 and right != 0:  # its children become one
+        if _rank(left) < _rank(right):
+            _hang(s, nodes, left, parent, side)
+            parent, side = left, RIGHT
+            left = _link(s, nodes + left + RIGHT)
+        else:
+            _hang(s, nodes, right, parent, side)
+            parent, side = right, LEFT
+            right = _link(s, nodes + right + LEFT)
+    _hang(s, nodes, left + right, parent, side)  # one of them is none
     for field in range(NODE):
-        s[nodes + at + field] = 0.0
-    while parent != 0:
-        _add_up(s, nodes, parent)
-        parent = int(s[nodes + parent + PARENT])
+        _put(s, nodes + at + field, 0.0)
+    if parent != 0:
+        _add_up_all(s, nodes, parent)
 
 
 @rare
@@ -108,31 +160,30 @@ def cut(s, base, trim):  # type: ignore[no-untyped-def]
     Whole pairs are left out, from the largest down, as long as together they weigh no more than their share ``trim``.
     """
     nodes = base + NODES
-    at = int(s[nodes + LEFT])
-    total = s[nodes + at + MASS]
+    at = _link(s, nodes + LEFT)
+    total = _get(s, nodes + at + MASS)
     budget = trim * total * (1.0 + SLACK)
     out = kept = mass = 0.0
     while at != 0:
         me = nodes + at
-        left, right = nodes + int(s[me + LEFT]), nodes + int(s[me + RIGHT])
-        above = out + s[right + MASS]
-        if above + s[me + WEIGHT] <= budget:  # it is left out, and all above it
-            out = above + s[me + WEIGHT]
-            at = left - nodes
-            continue
-        mass += s[left + MASS] + s[me + WEIGHT]
-        kept += s[left + SUM] + s[me + WEIGHT] * s[me + VALUE]
-        if above <= budget:
-            break
-        at = right - nodes
+        left, right = _link(s, me + LEFT), _link(s, me + RIGHT)
+        above = out + _get(s, nodes + right + MASS)
+        w = _get(s, me + WEIGHT)
+        if above + w <= budget:  # it is left out, and all above it
+            out = above + w
+            at = left
+        else:
+            mass += _get(s, nodes + left + MASS) + w
+            kept += _get(s, nodes + left + SUM) + w * _get(s, me + VALUE)
+            at = right if above > budget else 0
     if mass > 0.0:
         return total, kept / mass
-    at = int(s[nodes + LEFT])
+    at = _link(s, nodes + LEFT)
     if at == 0:
         return 0.0, math.nan
-    while int(s[nodes + at + LEFT]) != 0:
-        at = int(s[nodes + at + LEFT])
-    return total, s[nodes + at + VALUE]  # the smallest always counts
+    while _link(s, nodes + at + LEFT) != 0:
+        at = _link(s, nodes + at + LEFT)
+    return total, _get(s, nodes + at + VALUE)  # the smallest always counts
 
 
 @helper

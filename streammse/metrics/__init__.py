@@ -16,9 +16,14 @@ steady : bool
     takes W steps.
 compensated : bool
     The sums carry their rounding errors along: a relative error within 6 units of rounding for any W, instead of W + 4.
-    For running sums and windows; half-lives round in their factors as well. Not for R2 and NRMSE, which are no sums.
+    For running sums and windows; half-lives round in their factors as well.
 capacity : int
     How many pairs ``seconds`` can hold; beyond, the oldest leaves early (``dropped`` counts them).
+
+The exceptions: R2, NRMSE and ErrorVariance, which are no plain sums, have no ``compensated``, and TrimmedMSE, which
+sorts, neither that nor ``steady``. TrimmedMSE holds the pairs of ``window`` and ``seconds`` in order and is exact;
+running and fading it counts errors in buckets and is exact but for one of them, and a pair that is not finite counts as
+the largest of its window. In MedianOfMeansMSE each block has its share of ``window`` and ``capacity``.
 
 Without a window the metric runs over all pairs, and two of them ``merge``. A missing truth teaches nothing. A pair
 that is not finite makes the value of ``window`` and ``seconds`` not finite while it is inside and is forgotten bit for

@@ -110,6 +110,10 @@ class Windowed(Estimator):
         """What is held now, its weight first."""
         raise NotImplementedError
 
+    def _lower(self, total: tuple[Any, ...]) -> Any:
+        """The value of what is held."""
+        return total[1]
+
     def _join(self) -> Callable[[Any, Any], None] | None:
         """``join(s, other)`` takes in the state of the pairs that follow; None where that cannot be."""
         return None
@@ -149,6 +153,12 @@ class Windowed(Estimator):
 
     def _entry(self) -> Function:
         return drive.measure if self._inputs() == 1 else drive.vector_measure
+
+    @property
+    def value(self) -> float:
+        """The value over the window; NaN before the first pair."""
+        with np.errstate(all="ignore"):
+            return float(self._lower(self._total()))
 
     @property
     def count(self) -> float:
@@ -224,7 +234,7 @@ class Windowed(Estimator):
     def _last(self, x: NDArray[np.float64], d: NDArray[np.float64]) -> float:
         """The value after a block."""
         self._through(x, d)
-        return float(self.value)  # type: ignore[attr-defined]
+        return self.value
 
     def _arrange(
         self,
@@ -355,11 +365,8 @@ class Metric(Windowed):
         with np.errstate(all="ignore"):
             return self._over.total(self._s, HEAD, self._p[self._length_slot])
 
-    @property
-    def value(self) -> float:
-        """The value over the window; NaN before the first pair."""
-        with np.errstate(all="ignore"):
-            return float(self._held.lower(self._p, self._total()))
+    def _lower(self, total: tuple[Any, ...]) -> Any:
+        return self._held.lower(self._p, total)
 
     def _last(self, x: NDArray[np.float64], d: NDArray[np.float64]) -> float:
         if x.ndim == 1 and self._over.reducible and not self._fallible:

@@ -23,22 +23,23 @@ class TrimmedMSE(Windowed):
 
         TMSE = 1/h sum of the h smallest (y - f)^2,      h = max(1, n - floor(trim n))
 
-    Over ``window`` and ``seconds`` this is exact. The errors are held in order, and an update takes about log W steps.
-    With weights whole pairs are left out, from the largest error down, as long as together they weigh no more than the
-    share ``trim`` of all; the mean of the others is weighted. The smallest error always counts. An error that is not
-    finite counts as infinite, so that it is left out first.
+    Over ``window`` and ``seconds`` this is exact. The errors are held in order, and an update takes about log W steps
+    (for each pair that comes or leaves). With weights whole pairs are left out, from the largest error down and of
+    equal ones from the newest, as long as together they weigh no more than the share ``trim`` of all; the mean of the
+    others is weighted. The smallest error always counts. An error that is not finite counts as infinite, so that it is
+    left out first.
 
-    Running and fading, which errors are the smallest is known only of pairs that are all held. So the errors are
-    counted in buckets, 16 to an octave, in 8.7 thousand numbers for any number of pairs; an update takes about as many
-    steps as octaves are in use. All is exact but for the bucket in which the cut falls, whose mean stands for what is
-    kept of it: the value is never below the exact one, and above it by at most a 64th of the square of the error at the
-    cut, times the share of that bucket in what is kept. Squared errors below 2^-128 or above 2^128 count in the outermost
-    buckets, for which the bound does not hold. With weights or half-lives exactly the share ``trim`` of the weight is
-    left out: the pair at the cut may count in part. Here a pair that is not finite is not learnt, and ``skipped``
-    counts it. Running ones ``merge``.
+    Running and fading ones cannot hold all pairs. They count the errors in buckets, 16 to an octave, in 8.7 thousand
+    numbers (70 kB) for any number of pairs; an update takes about as many steps as octaves are in use. All is exact but
+    for the bucket in which the cut falls, whose mean stands for what is kept of it: the value is never below the exact
+    one, and above it by at most a 64th of the squared error at the cut, times the weight of that bucket over what is
+    kept (both up to rounding). Squared errors below 2^-128 or above 2^128 count in the outermost buckets, for which the
+    bound does not hold. With weights or half-lives exactly the share ``trim`` of the weight is left out: the pair at
+    the cut may count in part. Here a pair that is not finite is not learnt, and ``skipped`` counts it. Running ones
+    ``merge``.
 
-    There is no ``steady`` and no ``compensated``: every update is short, and no sum ever has more than a few roundings
-    for each level of the order (or, in the buckets, is longer than a plain running one).
+    There is no ``steady``, since no update of a window is long, and no ``compensated``: in the order a sum has a few
+    roundings a level.
 
     Parameters
     ----------
@@ -103,11 +104,6 @@ class TrimmedMSE(Windowed):
         with np.errstate(all="ignore"):
             total: tuple[Any, ...] = self._cut()(self._s, HEAD, self.trim)
             return total
-
-    @property
-    def value(self) -> float:
-        """The value over the window; NaN before the first pair."""
-        return float(self._total()[1])
 
     def _join(self) -> Callable[[Any, Any], None] | None:
         fades = self.halflife is not None or self.halflife_seconds is not None
