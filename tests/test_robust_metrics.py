@@ -326,3 +326,21 @@ def test_trim_can_be_set_while_it_runs() -> None:
         assert m.value == 28.5
         m.trim = 0.25
         assert m.value == pytest.approx(14.0 / 3.0)
+
+
+@pytest.mark.parametrize("form", [{"weighted": True}, {"compensated": True}, {"weighted": True, "compensated": True}])
+def test_medians_of_means_of_every_form_merge(form: dict[str, bool]) -> None:
+    d, x = rng.integers(-9, 9, (2, 50)).astype(float)
+    d[[3, 4]] = NAN
+    more = {"weight": rng.integers(0, 4, 50).astype(float)} if "weighted" in form else {}
+    for cut in (0, 1, 20, 50):
+        whole, a, b = (sm.MedianOfMeansMSE(5, **form) for _ in range(3))
+        whole.run(d, x, **more)
+        a.run(d[:cut], x[:cut], **{k: v[:cut] for k, v in more.items()})
+        b.run(d[cut:], x[cut:], **{k: v[cut:] for k, v in more.items()})
+        a.merge(b)
+        assert (a.value, a.count) == (whole.value, whole.count)
+        np.testing.assert_array_equal(a.run(d, x, **more), whole.run(d, x, **more))
+    for over in (*HOLDING[1:], *COUNTING[1:]):
+        with pytest.raises(ValueError, match="only running sums merge"):
+            sm.MedianOfMeansMSE(3, **over).merge(sm.MedianOfMeansMSE(3, **over))
