@@ -54,6 +54,7 @@ _WHERE = {
     "Drift": "forecast.simple",
     "RunningMean": "forecast.simple",
     "WindowAverage": "forecast.simple",
+    "ARLS": "forecast.autoregression",
 }
 
 

@@ -197,3 +197,40 @@ def kalman(y, Z, T, Q, H, a, P, P_inf=None, intercept=None):
                 a, P = a + M * v / F, P - np.outer(M, M) / F
         a, P, P_inf = T @ a + c, T @ P @ T.T + Q, T @ P_inf @ T.T
     return np.array(forecasts), np.array(variances)
+
+
+# Autoregression
+
+
+def lag_rows(y, lags, trend="c", x=None):
+    """The rows of the regression, the first of them for the sample after the longest lag, and their values."""
+    y = np.asarray(y, float)
+    first, t = max(lags), np.arange(len(y))
+    columns = [np.ones(len(y)), t + 1.0][: ("n", "c", "ct").index(trend)]
+    columns += [np.concatenate([np.full(lag, np.nan), y[: len(y) - lag]]) for lag in lags]
+    columns += [] if x is None else list(np.asarray(x, float).T)
+    return np.column_stack(columns)[first:], y[first:]
+
+
+def autoregression(y, lags, trend="c", x=None, forgetting=1.0):
+    """For every sample the forecast by weighted least squares over all rows before it, solved anew.
+
+    A missing sample is no row, and its forecast takes its place.
+    """
+    y = np.array(y, float)
+    missing = np.isnan(y)
+    needs = (
+        max(lags)
+        + lag_rows(np.zeros(max(lags) + 1), lags, trend, None if x is None else x[: max(lags) + 1])[0].shape[1]
+    )
+    out = np.full(len(y), np.nan)
+    for t in range(needs, len(y)):
+        rows, values = lag_rows(y[: t + 1], lags, trend, None if x is None else x[: t + 1])
+        there = ~missing[max(lags) : t]
+        weight = np.sqrt(forgetting ** np.arange(there.sum())[::-1])
+        if (~missing[:t]).sum() >= needs:
+            w = np.linalg.lstsq(weight[:, None] * rows[:-1][there], weight * values[:-1][there], rcond=None)[0]
+            out[t] = rows[-1] @ w
+        if missing[t]:
+            y[t] = out[t]
+    return out
