@@ -55,6 +55,7 @@ _WHERE = {
     "RunningMean": "forecast.simple",
     "WindowAverage": "forecast.simple",
     "ARLS": "forecast.autoregression",
+    "StateSpace": "forecast.state_space",
 }
 
 

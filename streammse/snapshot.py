@@ -23,6 +23,8 @@ _HEAD = struct.Struct("<4sHI")
 
 def plain(value: Any) -> Any:
     """A parameter as JSON has it; objects (losses) say themselves how they are written."""
+    if isinstance(value, tuple):  # it comes back as a list
+        return [plain(one) for one in value]
     return value.plain() if hasattr(value, "plain") else value
 
 

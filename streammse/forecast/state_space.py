@@ -1,0 +1,237 @@
+"""Linear Gaussian state space models: any of them, given by its matrices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._jit import Function
+from ..kernels import state_space as ss
+from ..kernels.state_space import System
+from ..node import Array
+from ..param import param
+from .base import Forecaster
+
+
+def plain_number(name: str, value: Any) -> float:
+    """A finite float, or an error that names the parameter."""
+    try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must hold numbers, got {value!r}") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must hold finite numbers, got {value!r}")
+    return number
+
+
+def vector(name: str, value: Any) -> tuple[float, ...]:
+    """Numbers as a tuple; one number is a tuple of one."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
+        return (plain_number(name, value),)
+    return tuple(plain_number(name, one) for one in value)
+
+
+def matrix(name: str, value: Any) -> tuple[tuple[float, ...], ...]:
+    """A square of numbers as a tuple of rows."""
+    if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, (str, bytes)):
+        return ((plain_number(name, value),),)
+    rows = tuple(vector(name, row) for row in value)
+    if any(len(row) != len(rows) for row in rows):
+        raise ValueError(f"{name} must be square, got rows of {[len(row) for row in rows]} numbers")
+    return rows
+
+
+def _or_none(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _flags(name: str, value: Any) -> tuple[bool, ...] | None:
+    if value is None:
+        return None
+    found = tuple(value) if isinstance(value, (Sequence, np.ndarray)) else (value,)
+    if any(one not in (True, False) for one in found):
+        raise TypeError(f"{name} must hold True and False, got {value!r}")
+    return tuple(bool(one) for one in found)
+
+
+def in_the_system(value: Any) -> tuple[float, ...]:
+    """A parameter that stands in ``p`` within the system's matrices alone."""
+    return ()
+
+
+class Kalman(Forecaster):
+    """A forecaster by the Kalman filter: a class says which system its parameters make."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._p = self._model.parameters()
+
+    def _system(self) -> System:
+        """The matrices for these parameters."""
+        raise NotImplementedError
+
+    @cached_property
+    def _model(self) -> System:
+        return self._system()
+
+    def _kernel(self) -> Function:
+        return ss.regressed if self._exogenous() else ss.filtered
+
+    def _ahead(self) -> Function | None:
+        return None if self._exogenous() else ss.rolled
+
+    def _size(self) -> int:
+        return self._model.size
+
+    def _start(self, s: Array) -> None:
+        self._model.start(s)
+
+    @property
+    def needs(self) -> int:
+        """As many samples as the diffuse part of the state has dimensions, at least one."""
+        return int(self._p[ss.NEEDS])
+
+    @property
+    def state(self) -> Array:
+        """The state predicted for the next sample: a copy, (n,)."""
+        n = int(self._p[ss.STATES])
+        return self._s[ss.VECTORS : ss.VECTORS + n].copy()
+
+
+class StateSpace(Kalman):
+    r"""A linear Gaussian model given by its matrices, filtered by Kalman.
+
+    .. math::
+
+        y_t = Z a_t + \beta^T x_t + \varepsilon_t, \quad \varepsilon_t \sim N(0, H) \qquad
+        a_{t+1} = T a_t + \eta_t, \quad \eta_t \sim N(0, Q)
+
+    The forecast is that of the exact filter: a diffuse start is exact, a missing sample moves the state on, and once
+    the gain has settled a sample costs as many products as Z and T have elements that are not zero.
+
+    Parameters
+    ----------
+    design : array, shape (n,)
+        Z. Fixed, as all the others are.
+    transition : array, shape (n, n)
+        T.
+    state_cov : array, shape (n, n)
+        Q, symmetric: what disturbs the state, R Q R' where a book has a selection R.
+    obs_cov : float
+        H >= 0, the variance of the observation's noise. Forecasts depend on the ratio of Q to H alone.
+    beta : array, shape (m,)
+        Coefficients of m regressors beside every sample; empty: none.
+    mean : array, shape (n,)
+        The state expected at the first sample; None: zeros.
+    cov : array, shape (n, n)
+        Its variance; None: zeros.
+    diffuse : array of bool, shape (n,)
+        Which states are wholly unknown at the first sample. None: all, where neither mean nor cov is given, else none.
+    seen : int
+        How many samples stand behind ``mean``; below ``needs`` there is no forecast yet.
+
+    Raises
+    ------
+    ValueError
+        When the shapes do not fit, or a variance is negative or not symmetric.
+
+    References
+    ----------
+    J. Durbin and S. J. Koopman, Time Series Analysis by State Space Methods, 2nd ed., 2012, ch. 4 and 5.
+
+    Examples
+    --------
+    A level that is disturbed with half the variance of the noise, so that the gain settles at one half.
+
+    >>> import streammse as sm
+    >>> level = sm.StateSpace([1.0], [[1.0]], [[0.5]], obs_cov=1.0)
+    >>> level.run([2.0] * 30 + [3.0])[-1].round(6), level.forecast(2).round(6)
+    (np.float64(2.0), array([2.5, 2.5]))
+    """
+
+    design: tuple[float, ...] = param((1.0,), "Z", fixed=True, check=vector, encode=in_the_system)
+    transition: tuple[tuple[float, ...], ...] = param(((1.0,),), "T", fixed=True, check=matrix, encode=in_the_system)
+    state_cov: tuple[tuple[float, ...], ...] = param(((0.1,),), "Q", fixed=True, check=matrix, encode=in_the_system)
+    obs_cov: float = param(1.0, "H, variance of the noise", low=0.0, fixed=True, encode=in_the_system)
+    beta: tuple[float, ...] = param((), "of the regressors", fixed=True, check=vector, encode=in_the_system)
+    mean: tuple[float, ...] | None = param(
+        None, "state at the first sample", fixed=True, check=_or_none(vector), encode=in_the_system
+    )
+    cov: tuple[tuple[float, ...], ...] | None = param(
+        None, "variance of the state at the first sample", fixed=True, check=_or_none(matrix), encode=in_the_system
+    )
+    diffuse: tuple[bool, ...] | None = param(
+        None, "states unknown at the first sample", fixed=True, check=_flags, encode=in_the_system
+    )
+    seen: int = param(0, "samples behind the mean", low=0, fixed=True, encode=in_the_system)
+
+    _variants = (
+        {
+            "design": (1.0, 1.0, 0.0),
+            "transition": ((1.0, 1.0, 0.0), (0.0, 0.6, 1.0), (0.0, 0.0, 0.0)),
+            "state_cov": ((0.0, 0.0, 0.0), (0.0, 1.0, 0.3), (0.0, 0.3, 0.09)),
+            "obs_cov": 0.1,
+            "beta": (1.0, 1.0),
+        },
+    )
+    _probes = {
+        "design": {"design": (2.0,)},
+        "transition": {"transition": ((0.9,),)},
+        "state_cov": {"state_cov": ((0.5,),)},
+        "beta": {"beta": (1.0, 2.0)},
+        "mean": {"mean": (5.0,), "cov": ((1.0,),)},
+        "cov": {"cov": ((1.0,),), "mean": (5.0,)},
+        "diffuse": {"diffuse": (False,)},
+        "seen": {"seen": 3, "diffuse": (False,)},
+    }
+
+    def __repr__(self) -> str:
+        n = len(self.design)
+        return super().__repr__() if n <= 3 else f"StateSpace({n} states)"
+
+    def _exogenous(self) -> int:
+        return len(self.beta)
+
+    def _check(self) -> None:
+        n = len(self.design)
+        for name in ("transition", "state_cov", "mean", "cov", "diffuse"):
+            value = getattr(self, name)
+            if value is not None and len(value) != n:
+                raise ValueError(f"{name} must have as many rows as design has numbers, {n}, got {len(value)}")
+        for name in ("state_cov", "cov"):
+            value = getattr(self, name)
+            if value is not None:
+                _variance(name, np.array(value))
+
+    def _system(self) -> System:
+        n = len(self.design)
+        known = self.mean is not None or self.cov is not None
+        diffuse = self.diffuse if self.diffuse is not None else (not known,) * n
+        P = np.zeros((n, n)) if self.cov is None else np.array(self.cov)
+        a = np.zeros(n) if self.mean is None else np.array(self.mean)
+        arrays = map(np.array, (self.design, self.transition, self.state_cov))
+        Z, T, Q = (np.asarray(one, dtype=float) for one in arrays)
+        return System(Z, T, Q, self.obs_cov, a, P, np.diag(diffuse).astype(float), np.array(self.beta, dtype=float))
+
+    def _start(self, s: Array) -> None:
+        self._model.start(s, self.seen)
+
+
+def _variance(name: str, value: Array) -> None:
+    scale = np.abs(value).max(initial=0.0)
+    if not np.allclose(value, value.T, rtol=0.0, atol=1e-9 * scale):
+        raise ValueError(f"{name} must be symmetric")
+    if np.linalg.eigvalsh(value).min(initial=0.0) < -1e-9 * scale:
+        raise ValueError(f"{name} must be a variance: it has a negative eigenvalue")
+
+
+def rows(values: ArrayLike) -> tuple[tuple[float, ...], ...]:
+    """An array of two dimensions as a tuple of rows."""
+    return tuple(tuple(row) for row in np.asarray(values, dtype=float).tolist())
