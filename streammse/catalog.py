@@ -55,6 +55,9 @@ _WHERE = {
     "RunningMean": "forecast.simple",
     "WindowAverage": "forecast.simple",
     "ARLS": "forecast.autoregression",
+    "Croston": "forecast.intermittent",
+    "SBA": "forecast.intermittent",
+    "TSB": "forecast.intermittent",
     "StateSpace": "forecast.state_space",
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 import streammse as sm
 from streammse import catalog
 from streammse.forecast.base import Forecaster
+from streammse.forecast.intermittent import _Intermittent
 from streammse.node import Denoiser, Estimator, Node, Predictor
 
 
@@ -38,9 +39,11 @@ def all_cases() -> list[Case]:
 
 def signals(node: Node, samples: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Arguments for ``run``: a noise path for filters, a noisy slow wave for denoisers, pairs for estimators, a season
-    on a slope for forecasters."""
+    on a slope for forecasters, or demand in some periods only."""
     rng = np.random.default_rng(seed)
     t = np.arange(samples)
+    if isinstance(node, _Intermittent):
+        return (np.where(rng.random(samples) < 0.4, 1.0 + rng.poisson(3.0, samples), 0.0),)
     if isinstance(node, Forecaster):
         y = 10.0 + 0.01 * t + 2.0 * np.sin(2.0 * np.pi * t / 12.0) + 0.5 * rng.standard_normal(samples)
         x = rng.standard_normal((samples, node._exogenous()))

@@ -234,3 +234,25 @@ def autoregression(y, lags, trend="c", x=None, forgetting=1.0):
         if missing[t]:
             y[t] = out[t]
     return out
+
+
+# Intermittent demand
+
+
+def smoothed(values, alpha):
+    """Exponential smoothing from the first value on; the last level."""
+    level = values[0]
+    for value in values[1:]:
+        level = alpha * value + (1 - alpha) * level
+    return level
+
+
+def croston(y, alpha):
+    """The forecast after the periods y."""
+    at = np.flatnonzero(y)
+    return smoothed(y[at], alpha) / smoothed(np.diff(at, prepend=-1), alpha) if len(at) else 0.0
+
+
+def tsb(y, alpha, beta):
+    """The forecast after the periods y."""
+    return smoothed(y[y != 0], alpha) * smoothed(1.0 * (y != 0), beta) if y.any() else 0.0
