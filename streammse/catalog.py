@@ -54,11 +54,18 @@ _WHERE = {
     "Drift": "forecast.simple",
     "RunningMean": "forecast.simple",
     "WindowAverage": "forecast.simple",
+    "ExponentialWeights": "forecast.ensemble",
+    "MLPoly": "forecast.ensemble",
+    "BOA": "forecast.ensemble",
+    "BestSoFar": "forecast.ensemble",
+    "TrimmedMeanEnsemble": "forecast.ensemble",
+    "MedianEnsemble": "forecast.ensemble",
     "ARLS": "forecast.autoregression",
     "Croston": "forecast.intermittent",
     "SBA": "forecast.intermittent",
     "TSB": "forecast.intermittent",
     "StateSpace": "forecast.state_space",
+    "ARIMA": "forecast.arima",
 }
 
 
@@ -105,9 +112,18 @@ def _build(name: str, values: dict[str, Any]) -> Node:
     module, _, qualname = name.rpartition(":")
     found: type[Node] = _user_class(module, qualname) if module else get(name)
     try:
-        return found(**values)
-    except (TypeError, ValueError, OverflowError, MemoryError) as error:
+        return found(**{key: _nodes(value) for key, value in values.items()})
+    except (TypeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
         raise ValueError(f"the snapshot's {name} cannot be built: {error}") from None
+
+
+def _nodes(value: Any) -> Any:
+    """A parameter of a snapshot with the nodes in it built again: see ``snapshot.plain``."""
+    if isinstance(value, list):
+        return [_nodes(one) for one in value]
+    if isinstance(value, dict) and set(value) == {"node", "params"}:
+        return _build(value["node"], value["params"])
+    return value
 
 
 def _user_class(module: str, qualname: str) -> type[Node]:

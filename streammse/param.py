@@ -63,7 +63,9 @@ class Param:
 
     def __set__(self, node: Any, value: Any) -> None:
         if isinstance(node._values, MappingProxyType):
-            raise TypeError(f"{self.name} of a row is that of its bank: set it on the node before it becomes a bank")
+            raise TypeError(
+                f"{self.name} of a row is that of its bank, of an expert that of its ensemble: set it on the node first"
+            )
         if self.fixed:
             raise TypeError(f"{self.name} is fixed once a {type(node).__name__} is built: build another one")
         value = self.check(value)

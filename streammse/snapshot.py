@@ -25,7 +25,11 @@ def plain(value: Any) -> Any:
     """A parameter as JSON has it; objects (losses) say themselves how they are written."""
     if isinstance(value, tuple):  # it comes back as a list
         return [plain(one) for one in value]
-    return value.plain() if hasattr(value, "plain") else value
+    if hasattr(value, "plain"):
+        return value.plain()
+    if hasattr(value, "_values"):  # a node within a node: not its state, which is part of the outer one's
+        return {"node": type(value)._name(), "params": {key: plain(one) for key, one in value._values.items()}}
+    return value
 
 
 def dump(name: str, layout: int, values: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float64]]) -> bytes:

@@ -1,0 +1,280 @@
+"""Aggregation of experts: the mean of what they forecast, with weights that follow their regrets.
+
+The regret of an expert is how much more than the expert the ensemble has lost, summed over the samples at which the
+expert had something to say. A rule turns regrets into weights; everything else is common to all rules.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+from .._jit import Function, helper, kernel
+from .._jit.parts import MAGIC, WORDS, call_part, part, power_of_two
+from .constants import LARGEST, SMALLEST
+
+# p: what the rules have; how many experts; a row for each: the words of ``_jit/parts.py``, and whether it is a filter,
+# whose input is the sample before. Their own parameters follow.
+ETA, GRADIENT, A, B, TRIM, EXPERTS, TABLE = range(7)
+ROW = WORDS + 1
+FILTER = WORDS
+
+# s: the sample before (NaN where it was missing), the largest regret of one sample so far, the sum of the mixability
+# gaps; then lists with an element for each expert: forecasts, weights, what the sample taught, and what a rule sums up.
+# The states of the experts follow.
+SEEN, LAST, SCALE, GAP, LISTS = range(5)
+
+
+@helper
+def _exp(x):  # type: ignore[no-untyped-def]
+    """e^x for x <= 0, to the last digit; 0 below -708. It has no branch, so that a loop of it fills the lanes."""
+    t = x * 1.4426950408889634 + MAGIC
+    n = t - MAGIC
+    r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10
+    # 1 + r + r^2/2! + ... + r^13/13!
+    q = 1.0 / 479001600.0 + r * (1.0 / 6227020800.0)
+    q = 1.0 / 39916800.0 + r * q
+    q = 1.0 / 3628800.0 + r * q
+    q = 1.0 / 362880.0 + r * q
+    q = 1.0 / 40320.0 + r * q
+    q = 1.0 / 5040.0 + r * q
+    q = 1.0 / 720.0 + r * q
+    q = 1.0 / 120.0 + r * q
+    q = 1.0 / 24.0 + r * q
+    q = 1.0 / 6.0 + r * q
+    q = 0.5 + r * q
+    q = 1.0 + r * q
+    q = 1.0 + r * q
+    return q * power_of_two(t) if x > -708.0 else 0.0
+
+
+@helper
+def _sum(v, K):  # type: ignore[no-untyped-def]
+    """The sum in four lanes, which do not wait for one another."""
+    a = b = c = e = 0.0
+    whole = K - K % 4
+    for k in range(0, whole, 4):
+        a += v[k]
+        b += v[k + 1]
+        c += v[k + 2]
+        e += v[k + 3]
+    for k in range(whole, K):
+        a += v[k]
+    return (a + b) + (c + e)
+
+
+@helper
+def _max(v, K):  # type: ignore[no-untyped-def]
+    """The largest in four lanes."""
+    a = b = c = e = v[0]
+    whole = K - K % 4
+    for k in range(0, whole, 4):
+        a = max(v[k], a)
+        b = max(v[k + 1], b)
+        c = max(v[k + 2], c)
+        e = max(v[k + 3], e)
+    for k in range(whole, K):
+        a = max(v[k], a)
+    return max(a, b, c, e)
+
+
+@helper
+def _largest(v, K):  # type: ignore[no-untyped-def]
+    """The largest magnitude in four lanes; infinite where one is no number."""
+    a = b = c = e = 0.0
+    whole = K - K % 4
+    for k in range(0, whole, 4):
+        a = max(abs(v[k]), a)
+        b = max(abs(v[k + 1]), b)
+        c = max(abs(v[k + 2]), c)
+        e = max(abs(v[k + 3]), e)
+    for k in range(whole, K):
+        a = max(abs(v[k]), a)
+    total = _sum(v, K)
+    return max(a, b, c, e) if math.isfinite(total) else math.inf
+
+
+@helper
+def _normalise(w, K):  # type: ignore[no-untyped-def]
+    """Weights that sum to one; all alike where there is nothing to choose by."""
+    total = _sum(w, K)
+    if total > 0.0:
+        g = 1.0 / total
+        for k in range(K):
+            w[k] *= g
+    else:
+        for k in range(K):
+            w[k] = 1.0 / K
+
+
+@helper
+def exponential(p, s, K, f, w, r, R, V, top):  # type: ignore[no-untyped-def]
+    """w ~ exp(eta R); without an eta that of AdaHedge, ln K over the sum of the mixability gaps so far."""
+    eta = p[ETA]
+    L = math.log(K)
+    if eta != eta:  # noqa: PLR0124
+        gap = s[GAP]
+        for k in range(K):
+            V[k] = r[k] if w[k] > 0.0 else -LARGEST
+        high = _max(V, K)
+        delta = high
+        if gap > 0.0:
+            eta = L / gap
+            for k in range(K):
+                V[k] = w[k] * _exp(eta * (V[k] - high))
+            delta += math.log(_sum(V, K)) / eta
+        gap += max(delta, 0.0)
+        s[GAP] = gap
+        eta = L / gap if gap > 0.0 else math.inf
+    for k in range(K):
+        R[k] += r[k]
+    high = _max(R, K)
+    if eta < LARGEST:
+        for k in range(K):
+            w[k] = _exp(eta * (R[k] - high))
+    else:  # nothing went wrong so far, or next to nothing: the leaders alone
+        for k in range(K):
+            w[k] = 1.0 if R[k] == high else 0.0
+    _normalise(w, K)
+
+
+@helper
+def polynomial(p, s, K, f, w, r, R, V, top):  # type: ignore[no-untyped-def]
+    """w ~ R+ / (E^2 + sum r^2), with E the largest of all r and each r shrunk to what was the largest before it."""
+    E = s[SCALE]
+    if top > SMALLEST:
+        s[SCALE] = max(E, top)
+        c = E / s[SCALE]
+        E = s[SCALE]
+        for k in range(K):
+            q = c * r[k]
+            R[k] += q
+            V[k] += q * q
+            w[k] = max(R[k], 0.0) / (E * E + V[k])
+        _normalise(w, K)
+
+
+@helper
+def bernstein(p, s, K, f, w, r, R, V, top):  # type: ignore[no-untyped-def]
+    """w ~ eta exp(eta sum(r - eta r^2)), eta^2 = ln K / (4 ln K E^2 + sum r^2), with E and r as in ML-Poly."""
+    E = s[SCALE]
+    if top > SMALLEST:
+        L = math.log(K)
+        s[SCALE] = max(E, top)
+        c = E / s[SCALE]
+        before = 4.0 * L * E * E if E > 0.0 else 1.0  # where E is zero all r become zero
+        E = s[SCALE]
+        after = 4.0 * L * E * E
+        for k in range(K):
+            q = c * r[k]
+            R[k] += q - math.sqrt(L / (before + V[k])) * q * q
+            V[k] += q * q
+            eta = math.sqrt(L / (after + V[k]))
+            r[k] = eta
+            w[k] = eta * R[k]
+        high = _max(w, K)
+        for k in range(K):
+            w[k] = r[k] * _exp(w[k] - high)
+        _normalise(w, K)
+
+
+@helper
+def leader(p, s, K, f, w, r, R, V, top):  # type: ignore[no-untyped-def]
+    """All weight on the largest mean regret: the smallest mean loss, where all were awake all the time."""
+    high = -math.inf
+    for k in range(K):
+        if abs(f[k]) < LARGEST:
+            R[k] += r[k]
+            V[k] += 1.0
+        if V[k] > 0.0:
+            high = max(high, R[k] / V[k])
+    for k in range(K):
+        w[k] = 1.0 if V[k] > 0.0 and R[k] / V[k] == high else 0.0
+    _normalise(w, K)
+
+
+@helper
+def _ask(p, s, d, K, f):  # type: ignore[no-untyped-def]
+    """Every expert's forecast of d, which it then learns."""
+    last = s[LAST]
+    for k in range(K):
+        at = TABLE + k * ROW
+        x = d
+        if p[at + FILTER] != 0.0:
+            x = last if last == last else f[k]  # noqa: PLR0124  missing: what it forecast itself
+        f[k] = call_part(p, s, at, x, d)
+    known = math.isfinite(d)
+    if known:
+        s[SEEN] += 1.0
+    s[LAST] = d if known else math.nan
+
+
+@cache
+def weighted(rule: Function, value: Function, score: Function) -> Function:
+    """The step of an ensemble with this rule and this loss."""
+
+    @helper
+    def learn(p, s, d, y, K, f, w):  # type: ignore[no-untyped-def]
+        r, R, V = part(s, LISTS + 2 * K, K), part(s, LISTS + 3 * K, K), part(s, LISTS + 4 * K, K)
+        a, b = p[A], p[B]
+        if p[GRADIENT] != 0.0:
+            g = score(d - y, a, b)
+            for k in range(K):
+                r[k] = g * (f[k] - y) if abs(f[k]) < LARGEST else 0.0
+        else:
+            mine = value(d - y, a, b)
+            for k in range(K):
+                r[k] = mine - value(d - f[k], a, b) if abs(f[k]) < LARGEST else 0.0
+        top = _largest(r, K)
+        if top < LARGEST:
+            rule(p, s, K, f, w, r, R, V, top)
+
+    @kernel
+    def step(p: Any, s: Any, x: float, d: float) -> Any:
+        K = int(p[EXPERTS])
+        f, w = part(s, LISTS, K), part(s, LISTS + K, K)
+        _ask(p, s, d, K, f)
+        above = below = plain = awake = 0.0
+        for k in range(K):
+            if abs(f[k]) < LARGEST:
+                above += w[k] * f[k]
+                below += w[k]
+                plain += f[k]
+                awake += 1.0
+        if awake == 0.0:
+            return math.nan
+        y = above / below if below > 0.0 else plain / awake
+        if abs(d) < LARGEST and K > 1:
+            learn(p, s, d, y, K, f, w)
+        return y
+
+    return step
+
+
+@kernel
+def trimmed(p: Any, s: Any, x: float, d: float) -> Any:
+    """The mean of those in the middle; the order of the last sample is where sorting begins."""
+    K = int(p[EXPERTS])
+    f, order, key = part(s, LISTS, K), part(s, LISTS + K, K), part(s, LISTS + 2 * K, K)
+    _ask(p, s, d, K, f)
+    n = 0
+    for k in range(K):
+        awake = abs(f[k]) < LARGEST
+        key[k] = f[k] if awake else math.inf  # those asleep come last
+        n += awake
+    for k in range(1, K):
+        j = order[k]
+        v = key[int(j)]
+        i = k - 1
+        while i >= 0 and key[int(order[i])] > v:
+            order[i + 1] = order[i]
+            i -= 1
+        order[i + 1] = j
+    if n == 0:
+        return math.nan
+    cut = min(int(p[TRIM] * n), (n - 1) // 2)
+    total = 0.0
+    for k in range(cut, n - cut):
+        total += key[int(order[k])]
+    return total / (n - 2 * cut)
