@@ -35,6 +35,7 @@ WINDOW, HALFLIFE, SECONDS, HALFLIFE_SECONDS = range(4)
 BLOCK = "void(f8[::1],f8[::1],f8[:,::1],f8[::1],f8[::1])"
 LANE_COUNT = 8
 CHUNK = 1024
+ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN = (np.uint64(k) for k in range(1, 8))
 
 
 class Window(NamedTuple):
@@ -161,15 +162,15 @@ def reduce(statistic: Statistic) -> Function:
             whole = min(CHUNK, x.size - start) // 8
             m0, m1, m2, m3, m4, m5, m6, m7 = l0, l1, l2, l3, l4, l5, l6, l7
             for j in range(whole):
-                t = start + 8 * j
+                t = np.uint64(start + 8 * j)  # unsigned: a question about the end of the array keeps the lanes apart
                 m0 += term(p, x[t], d[t])
-                m1 += term(p, x[t + 1], d[t + 1])
-                m2 += term(p, x[t + 2], d[t + 2])
-                m3 += term(p, x[t + 3], d[t + 3])
-                m4 += term(p, x[t + 4], d[t + 4])
-                m5 += term(p, x[t + 5], d[t + 5])
-                m6 += term(p, x[t + 6], d[t + 6])
-                m7 += term(p, x[t + 7], d[t + 7])
+                m1 += term(p, x[t + ONE], d[t + ONE])
+                m2 += term(p, x[t + TWO], d[t + TWO])
+                m3 += term(p, x[t + THREE], d[t + THREE])
+                m4 += term(p, x[t + FOUR], d[t + FOUR])
+                m5 += term(p, x[t + FIVE], d[t + FIVE])
+                m6 += term(p, x[t + SIX], d[t + SIX])
+                m7 += term(p, x[t + SEVEN], d[t + SEVEN])
             size = 8 * whole
             if size > 0 and math.isfinite(((m0 + m1) + (m2 + m3)) + ((m4 + m5) + (m6 + m7))):
                 l0, l1, l2, l3, l4, l5, l6, l7 = m0, m1, m2, m3, m4, m5, m6, m7
