@@ -73,6 +73,11 @@ class Kalman(Forecaster):
         super().__init__(*args, **kwargs)
         self._p = self._model.parameters()
 
+    def __repr__(self) -> str:
+        default = {name: one.default for name, one in self._params.items()}
+        told = [f"{k}={v!r}" for k, v in self._values.items() if k != "fitted" and v != default[k] and v != ()]
+        return f"{type(self).__name__}({', '.join(told)})"
+
     def _system(self) -> System:
         """The matrices for these parameters."""
         raise NotImplementedError
@@ -92,6 +97,14 @@ class Kalman(Forecaster):
 
     def _start(self, s: Array) -> None:
         self._model.start(s)
+
+    def _settle(self) -> None:
+        self.__dict__.pop("_model", None)
+        found = self._model.parameters()
+        if found.size == self._p.size:  # in place: what was taken out of the node speaks of these parameters
+            self._p[:] = found
+        else:
+            self._p = found
 
     @property
     def needs(self) -> int:
@@ -218,7 +231,8 @@ class StateSpace(Kalman):
         a = np.zeros(n) if self.mean is None else np.array(self.mean)
         arrays = map(np.array, (self.design, self.transition, self.state_cov))
         Z, T, Q = (np.asarray(one, dtype=float) for one in arrays)
-        return System(Z, T, Q, self.obs_cov, a, P, np.diag(diffuse).astype(float), np.array(self.beta, dtype=float))
+        beta = np.array(self.beta, dtype=float)
+        return System(Z, T, Q, self.obs_cov, a, P, np.diag(diffuse).astype(float), sum(diffuse), beta)
 
     def _start(self, s: Array) -> None:
         self._model.start(s, self.seen)

@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 STATES, LOADINGS, NOISE, NEEDS, REGRESSORS, AT_T, AT_Q, AT_BETA, AT_Z = range(9)
 
 # s: how many samples were seen, how the step goes, the rank of P_inf, samples since the gain was last looked at, the
-# variance of the last innovation; then vectors of n, then P, a matrix to work in, and P_inf where the start is diffuse
+# variance of the last innovation; then vectors of n, then P, a matrix to work in, and P_inf
 SEEN, MODE, RANK, SINCE, VARIANCE = range(5)
 VECTORS = 8
 A, NEXT, GAIN, BEFORE, M, M_INF, ROLL, ROLLED = range(8)  # the ahead kernel leaves the last two at zero
@@ -52,14 +52,10 @@ class System(NamedTuple):
     H: float
     a: Array  # (n,): the state predicted for the first sample
     P: Array  # (n, n): its variance
-    P_inf: Array  # (n, n): the diffuse part of it, zeros and ones on the diagonal
+    P_inf: Array  # (n, n): the diffuse part of it, of the order of one
+    rank: int  # of P_inf: how many observations the diffuse start takes
     beta: Array  # (m,)
     links: NDArray[np.bool_] | None = None  # (n, n): where T may differ from zero, so that ``p`` keeps its length
-
-    @property
-    def diffuse(self) -> int:
-        """How many observations the diffuse start takes."""
-        return int(np.count_nonzero(self.P_inf.diagonal()))
 
     def parameters(self) -> Array:
         """The system as the kernel reads it in ``p``."""
@@ -72,26 +68,25 @@ class System(NamedTuple):
         at_t = AT_Z + z.size
         at_q = at_t + t.size
         head = np.zeros(AT_Z)
-        head[STATES], head[LOADINGS], head[NOISE], head[NEEDS] = n, seen.size, self.H, max(1, self.diffuse)
+        head[STATES], head[LOADINGS], head[NOISE], head[NEEDS] = n, seen.size, self.H, max(1, self.rank)
         head[REGRESSORS], head[AT_T], head[AT_Q], head[AT_BETA] = self.beta.size, at_t, at_q, at_q + n * n
         return np.concatenate([head, z, t, self.Q.ravel(), self.beta])
 
     def start(self, s: Array, seen: float = 0.0) -> None:
         """Write the start into a state of zeros."""
         n = self.Z.size
-        s[SEEN], s[RANK] = seen, self.diffuse
-        s[MODE] = DIFFUSE if self.diffuse else FULL
+        s[SEEN], s[RANK] = seen, self.rank
+        s[MODE] = DIFFUSE if self.rank else FULL
         s[VECTORS : VECTORS + n] = self.a
         at = VECTORS + MATRICES * n
         s[at : at + n * n] = self.P.ravel()
-        if self.diffuse:
-            s[at + 2 * n * n :] = self.P_inf.ravel()
+        s[at + 2 * n * n :] = self.P_inf.ravel()
 
     @property
     def size(self) -> int:
         """How long the state is."""
         n = self.Z.size
-        return VECTORS + MATRICES * n + (3 if self.diffuse else 2) * n * n
+        return VECTORS + MATRICES * n + 3 * n * n
 
 
 @helper
