@@ -461,3 +461,17 @@ def test_silence_before_the_signal_changes_nothing() -> None:
     late, plain = sm.NLMS(16), sm.NLMS(16)
     y = late.run(np.concatenate([quiet, x[:, 0]]), np.concatenate([quiet, d]))
     np.testing.assert_allclose(y[1000:], plain.run(x[:, 0], d), rtol=1e-12)
+
+
+@pytest.mark.parametrize("taps", [1, 15, 17, 63, 64, 65, 96, 131])
+@pytest.mark.parametrize("kind", [sm.NLMS, sm.SignDataLMS])
+def test_vectors_of_any_width_give_the_same_filter(kind, taps: int) -> None:
+    # The sweep over the taps goes through vectors of sixteen, four and one, and of thirty-two where the CPU has them.
+    x = np.random.default_rng(taps).standard_normal(300)
+    d = np.convolve(x, [0.5, 0.3])[:300]
+    f, plain = kind(taps), kind(taps)
+    step = plain._kernel()
+    expected = [step(plain._p, plain._s, float(a), float(b)) for a, b in zip(x, d, strict=True)]
+    np.testing.assert_allclose(f.run(x, d), expected, rtol=1e-9, atol=1e-12)
+    one_by_one = kind(taps)
+    np.testing.assert_array_equal([one_by_one.update(a, b) for a, b in zip(x, d, strict=True)], kind(taps).run(x, d))

@@ -131,19 +131,21 @@ def _build_sweep(sign: bool) -> Callable[[], Any]:
     """One pass over the taps of a transversal filter, in four lanes and a fixed order.
 
     Left to the vectoriser, the order of a sum depends on where the loop was inlined; spelt out, stream and block agree
-    bit for bit and so do CPUs with other vector widths.
+    bit for bit. Where the CPU has vectors of eight, a long filter goes through them first.
     """
     lanes, together = 4, 4  # four accumulators hide the latency of the fused multiply-add
+    doubled, long = 2 * lanes, 64
 
     def build() -> Any:
-        from llvmlite import ir
+        from llvmlite import binding, ir
         from numba import types
         from numba.core import cgutils
         from numba.extending import intrinsic
         from numba.np.arrayobj import make_array
 
         real, word = ir.DoubleType(), ir.IntType(64)
-        vector = ir.VectorType(real, lanes)
+        vector, vector_of_8 = ir.VectorType(real, lanes), ir.VectorType(real, doubled)
+        wide_cpu = binding.get_host_cpu_features().get("avx512f", False)
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             s, w, line, at, taps, g, keep = args
@@ -151,21 +153,25 @@ def _build_sweep(sign: bool) -> Callable[[], Any]:
             window = builder.gep(make_array(signature.args[2])(context, builder, line).data, [at])
             before = builder.gep(window, [word(-1)])
 
-            def spread(value: Any) -> Any:
-                one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
-                mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-                return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), mask)
+            def spread(value: Any, kind: Any = vector) -> Any:
+                one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.IntType(32)(0))
+                return lanes_of(one, [0] * kind.count)
+
+            def lanes_of(value: Any, which: list[int]) -> Any:
+                mask = ir.Constant(ir.VectorType(ir.IntType(32), len(which)), which)
+                return builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask)
 
             def regressor(x: Any) -> Any:
                 if not sign:
                     return x
-                zero, one = ir.Constant(x.type, None), ir.Constant(x.type, 1.0) if x.type == real else spread(real(1.0))
+                zero = ir.Constant(x.type, None)
+                one = real(1.0) if x.type == real else spread(real(1.0), x.type)
                 minus = builder.fneg(one)
                 low = builder.select(builder.fcmp_ordered("<", x, zero), minus, zero)
                 return builder.select(builder.fcmp_ordered(">", x, zero), one, low)
 
             def multiply_add(a: Any, b: Any, c: Any) -> Any:
-                name = "llvm.fma.f64" if c.type == real else f"llvm.fma.v{lanes}f64"
+                name = "llvm.fma.f64" if c.type == real else f"llvm.fma.v{c.type.count}f64"
                 wanted = ir.FunctionType(c.type, [c.type] * 3)
                 return builder.call(cgutils.get_or_insert_function(builder.module, wanted, name), [a, b, c])
 
@@ -184,10 +190,26 @@ def _build_sweep(sign: bool) -> Callable[[], Any]:
 
             sums = [(fresh(vector), fresh(vector)) for _ in range(together)]
             rest = (fresh(real), fresh(real))
+            begin = cgutils.alloca_once_value(builder, word(0))
+            if wide_cpu:
+                with builder.if_then(builder.icmp_signed(">=", taps, word(long))):
+                    far = builder.and_(taps, word(-doubled * together))
+                    pairs = [(fresh(vector_of_8), fresh(vector_of_8)) for _ in range(together)]
+                    of_8 = spread(g, vector_of_8), spread(keep, vector_of_8)
+                    with cgutils.for_range_slice(builder, word(0), far, word(doubled * together), word) as (i, _):
+                        for k, pair in enumerate(pairs):
+                            taps_from(builder.add(i, word(k * doubled)), vector_of_8, *of_8, *pair)
+                    for pair, narrow in zip(pairs, sums, strict=True):
+                        for one, into in zip(pair, narrow, strict=True):
+                            v = builder.load(one)
+                            halves = lanes_of(v, list(range(lanes))), lanes_of(v, list(range(lanes, doubled)))
+                            builder.store(builder.fadd(*halves), into)
+                    builder.store(far, begin)
+            first = builder.load(begin)
             wide = builder.and_(taps, word(-lanes * together))
             middle = builder.and_(taps, word(-lanes))
             gains, kepts = spread(g), spread(keep)
-            with cgutils.for_range_slice(builder, word(0), wide, word(lanes * together), word) as (i, _):
+            with cgutils.for_range_slice(builder, first, wide, word(lanes * together), word) as (i, _):
                 for k, pair in enumerate(sums):
                     taps_from(builder.add(i, word(k * lanes)), vector, gains, kepts, *pair)
             with cgutils.for_range_slice(builder, wide, middle, word(lanes), word) as (i, _):
@@ -201,11 +223,7 @@ def _build_sweep(sign: bool) -> Callable[[], Any]:
                 width = lanes
                 while width > 1:
                     width //= 2
-                    halves = []
-                    for start in (0, width):
-                        indices = [ir.IntType(32)(start + k) for k in range(width)]
-                        mask = ir.Constant(ir.VectorType(ir.IntType(32), width), indices)
-                        halves.append(builder.shuffle_vector(v, ir.Constant(v.type, ir.Undefined), mask))
+                    halves = [lanes_of(v, list(range(start, start + width))) for start in (0, width)]
                     v = builder.fadd(*halves)
                 return builder.fadd(builder.extract_element(v, ir.IntType(32)(0)), builder.load(rest[which]))
 
