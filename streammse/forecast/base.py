@@ -9,17 +9,60 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import drive
+from .. import drive, fit
 from .._jit import Function
+from ..kernels.losses import Loss
 from ..node import Array, Predictor, _row, _Update, same_length, signal
+from ..param import Param, param
 
 #: s[0] of every forecaster: how many samples it has seen that were not missing
 SEEN = 0
+
+
+class Estimated(Param):
+    """A parameter that ``fit`` estimates where it is None; reading it gives the number in use."""
+
+    def __get__(self, node: Any, owner: type) -> Any:
+        value = super().__get__(node, owner)
+        return float(node._p[node._slots[self.name]]) if value is None else value
+
+
+def estimated(until: float, doc: str, *, low: float = 0.0, high: float = 1.0, slot: int | None = None) -> Any:
+    """Declare a parameter that ``fit`` estimates unless it is given; ``until`` then a default stands in."""
+
+    def encode(value: float | None) -> float:
+        return until if value is None else float(value)
+
+    return Estimated(
+        None, doc, low, high, None, None, None,
+        fixed=False, optional=True, kw_only=False, check=None, encode=encode, slot=slot,
+    )  # fmt: skip
+
+
+def _numbers(name: str, value: Any) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    try:
+        numbers = tuple(float(one) for one in value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be what fit found, a tuple of numbers, got {value!r}") from None
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{name} must hold finite numbers, got {value!r}")
+    return numbers
+
+
+def what_fit_found() -> Any:
+    """Declare ``fitted``, the last parameter of every class that estimates some: what ``fit`` found, or None.
+
+    It makes a fitted model one that clones, resets, pickles and snapshots as any other.
+    """
+    return param(None, "what fit found", optional=True, kw_only=True, fixed=True, check=_numbers, encode=lambda _: ())
 
 
 class _Observe(_Update):
@@ -48,6 +91,20 @@ class Forecaster(Predictor):
     update: Callable[..., float] = _Observe(  # type: ignore[assignment]
         "``update(y) -> forecast`` that stood for y, then learns y; with regressors ``update(y, x)``. NaN: missing."
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self._values.get("fitted") is not None:
+            self._settle()
+
+    def __repr__(self) -> str:
+        default = {name: one.default for name, one in self._params.items() if name != "fitted"}
+        told = [
+            f"{name}={self._values[name]!r}"
+            for name in default
+            if self._values[name] is not default[name] and self._values[name] != default[name]
+        ]
+        return f"{type(self).__name__}({', '.join(told)})"
 
     # What a model defines beside its kernel.
 
@@ -161,14 +218,20 @@ class Forecaster(Predictor):
         scratch = np.empty_like(self._s)
         return scratch, drive.bind(self._kernel(), self._p, scratch)
 
-    def fit(self, y: ArrayLike, x: ArrayLike | None = None) -> Self:
+    def fit(self, y: ArrayLike, x: ArrayLike | None = None, *, loss: Loss | None = None) -> Self:
         """Estimate what is to be estimated from history and learn it: afterwards ``forecast`` goes on from its end.
+
+        Fitting again starts from what was found before. ``reset`` goes back to the start that was found.
 
         Parameters
         ----------
         y : array, shape (T,)
+            NaN marks a missing sample.
         x : array, shape (T, m)
             For a model with regressors.
+        loss : Loss, optional
+            Whose mean over the one-step errors is to be least, such as ``sm.losses.huber(1.5)``; the squared error if
+            it is not given. A model with nothing to estimate has no use for it.
 
         Returns
         -------
@@ -181,6 +244,12 @@ class Forecaster(Predictor):
         """
         arranged = self._arrange(y, x)
         self._long_enough(arranged[1])
+        if isinstance(self._values, MappingProxyType):
+            raise TypeError("the parameters of a row are those of its bank: fit the node before it becomes a bank")
+        found = self._estimate(*arranged, loss)
+        if found is not None:
+            self._values["fitted"] = found
+            self._settle()
         self.reset()
         self._through(*arranged)
         return self
@@ -189,3 +258,56 @@ class Forecaster(Predictor):
         known = int(np.isfinite(y).sum())
         if known < self.needs:
             raise ValueError(f"{self!r} needs a series of at least {self.needs} samples, got {known}")
+
+    # A model with parameters to estimate names them in ``_estimated``, declares them by ``estimated``, ends its fields
+    # with ``fitted = what_fit_found()`` and defines ``_problem``. What follows carries what was found.
+
+    def _problem(self, x: Array, y: Array) -> fit.Problem | None:
+        """What ``fit`` searches for in this series; None: nothing."""
+        return None
+
+    def _open(self) -> bool:
+        """Whether a parameter is still to be estimated."""
+        unknown = any(self._values[name] is None for name in self._estimated)
+        return unknown and self._values.get("fitted") is None
+
+    def _estimate(self, x: Array, y: Array, loss: Loss | None) -> tuple[float, ...] | None:
+        """The numbers to keep in ``fitted``; None where there is nothing to estimate."""
+        problem = self._problem(x, y)
+        if problem is None:
+            return None
+        found = fit.minimise(problem, x, y, loss)
+        if found is None:
+            raise ValueError(f"{self!r} cannot be fitted: the errors of this series are not finite")
+        return self._pack(found)
+
+    def _pack(self, found: fit.Found) -> tuple[float, ...]:
+        """What is kept of it: the estimated parameters and the state before the first sample."""
+        return (*(float(found.p[self._slots[name]]) for name in self._estimated), *found.s.tolist())
+
+    def _settle(self) -> None:
+        """Put what was found into ``p``, except for parameters that are given."""
+        found = self._values["fitted"]
+        for name, value in zip(self._estimated, found, strict=False):
+            if self._values[name] is None:
+                self._p[self._slots[name]] = value
+
+    def _start(self, s: Array) -> None:
+        found = self._values.get("fitted")
+        if found is None:
+            self._fresh(s)
+            return
+        if len(found) != self._found_size():
+            raise ValueError(f"fitted must hold {self._found_size()} numbers for {self!r}, got {len(found)}")
+        self._begin(s, found)
+
+    def _found_size(self) -> int:
+        """How many numbers ``fitted`` holds."""
+        return len(self._estimated) + self._size()
+
+    def _begin(self, s: Array, found: tuple[float, ...]) -> None:
+        """Fill a zeroed state with the start that was found."""
+        s[:] = found[len(self._estimated) :]
+
+    def _fresh(self, s: Array) -> None:
+        """Fill a zeroed state with what it holds where nothing was fitted."""

@@ -1,0 +1,505 @@
+"""Parameters from history: a compiled search for the numbers that make the mean loss of the one-step errors least.
+
+A model's parameters and its state before the first sample are flat vectors, so any number in either may be free. The
+search is Levenberg-Marquardt within limits: forecasts are differentiated by running a copy of the kernel beside the
+first for each free number, all of them abreast, so that one pass over the series fills the normal equations and nothing
+grows with its length. A loss other than the squared one is met by weights anew in every round.
+
+Multiplicative errors (``relative``) are met by Gaussian likelihood: with forecasts m and errors e = (y - m) / m it asks
+for the least n log sum(e^2) + 2 sum(log abs(m)), which is the least sum of squares of e times the geometric mean of m.
+
+J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., 2006, sections 10.3 and 16.7; R. J. Hyndman, A. B. Koehler,
+J. K. Ord and R. D. Snyder, Forecasting with Exponential Smoothing, 2008, section 5.1.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from . import drive
+from ._jit import Function, helper, kernel, loop, rare
+from ._jit.instructions import call_ahead, call_step, call_vector_step
+from .kernels.losses import Loss, as_loss
+from .node import Array
+
+T = TypeVar("T")
+
+# what the search is told, and what it tells
+SKIP, RELATIVE, ROUNDS, ENOUGH, DESCENTS = range(5)
+VALUE, COUNT, ROUND, SQUARES, LOGS, RESULTS = range(6)
+
+STEP = 1e-7  # of a finite difference, in units of the number
+SMALL = 1e-6  # an error below this share of the scale of the series weighs as one of this size (absolute loss)
+WORDS = 5  # of a bound kernel, as ``drive.bind`` lays them out
+
+
+class Free(NamedTuple):
+    """A number that the search may change."""
+
+    where: int  #: its place in p, or beyond that in s
+    low: float = -math.inf
+    high: float = math.inf
+    unit: float = 1.0  #: how large a change matters; 0: as large as the series' own
+
+
+class Problem(NamedTuple):
+    """What is sought: a kernel with its parameters and start state, and which of their numbers are free.
+
+    ``trials`` are starting points, a row each in the order of ``free``; NaN in one stands for what ``begin`` puts
+    there. ``decode(p, s, theta)`` may turn what the free numbers wrote into p and s into what the kernel wants, and
+    ``begin(p, s, y)`` fills the start state from the series, knowing the parameters; both are written as an
+    ``ahead_kernel``. Errors of the first ``skip`` samples do not count.
+    """
+
+    kernel: Function
+    p: Array
+    s: Array
+    free: tuple[Free, ...]
+    trials: Array
+    begin: Function | None = None
+    decode: Function | None = None
+    skip: int = 0
+    relative: bool = False
+    vector: bool = False
+    rounds: int = 60
+    enough: float = 1e-8
+    descents: int = 1
+
+
+class Found(NamedTuple):
+    """What the search came to."""
+
+    p: Array
+    s: Array  #: the state before the first sample
+    theta: Array  #: the free numbers
+    value: float  #: the mean loss (with ``relative``, of the scaled errors)
+    count: int  #: over so many errors
+    rounds: int
+    squares: float  #: sum of squared errors, relative ones where ``relative``
+    logs: float  #: sum of the logarithms of the forecasts' sizes
+
+
+@cache
+def _scored(value: Function, score: Function) -> Function:
+    """A loss as a kernel: p holds its parameters, s gets the score of the error x, the output is its value."""
+
+    def scored(p: Any, s: Any, x: float, d: float) -> Any:
+        s[0] = score(x, p[0], p[1])
+        return value(x, p[0], p[1])
+
+    return kernel(scored)
+
+
+@rare
+def _place(base_p: Any, base_s: Any, where: Any, theta: Any, P: Any, S: Any, j: int, decode: int) -> None:
+    """Copy j of the parameters and the start state, with the free numbers in their places."""
+    n = base_p.size
+    for i in range(n):
+        P[j, i] = base_p[i]
+    for i in range(base_s.size):
+        S[j, i] = base_s[i]
+    for i in range(where.size):
+        if where[i] < n:
+            P[j, where[i]] = theta[i]
+        else:
+            S[j, where[i] - n] = theta[i]
+    if decode != 0:
+        call_ahead(decode, theta)
+
+
+@rare
+def _factor(A: Any, M: Any, g: Any, damping: float, held: Any, step: Any) -> bool:
+    """step = -(A + damping diag A)^-1 g for the numbers that are not held; False where that has no solution."""
+    k = g.size
+    top = 0.0
+    for i in range(k):
+        if not held[i]:
+            top = max(top, A[i, i])
+    if not (0.0 < top < math.inf):
+        return False
+    for i in range(k):
+        for j in range(i):
+            M[i, j] = 0.0 if held[i] or held[j] else A[i, j]
+        M[i, i] = 1.0 if held[i] else A[i, i] * (1.0 + damping) + (1e-12 + 1e-6 * damping) * top
+        step[i] = 0.0 if held[i] else -g[i]
+    for j in range(k):
+        pivot = M[j, j]
+        for i in range(j):
+            pivot -= M[j, i] * M[j, i]
+        if not pivot > 0.0:
+            return False
+        root = math.sqrt(pivot)
+        M[j, j] = root
+        for i in range(j + 1, k):
+            total = M[i, j]
+            for h in range(j):
+                total -= M[i, h] * M[j, h]
+            M[i, j] = total / root
+    for i in range(k):
+        total = step[i]
+        for h in range(i):
+            total -= M[i, h] * step[h]
+        step[i] = total / M[i, i]
+    for i in range(k - 1, -1, -1):
+        total = step[i]
+        for h in range(i + 1, k):
+            total -= M[h, i] * step[h]
+        step[i] = total / M[i, i]
+    return True
+
+
+@rare
+def _gauge(y: Any) -> float:
+    """The scale of a series: its standard deviation, else its mean size, else 1."""
+    n, mean, m2 = 0.0, 0.0, 0.0
+    for value in y:
+        if math.isfinite(value):
+            n += 1.0
+            delta = value - mean
+            mean += delta / n
+            m2 += delta * (value - mean)
+    spread = math.sqrt(m2 / n) if n > 0.0 else 0.0
+    if 0.0 < spread < math.inf:
+        return spread
+    return abs(mean) if 0.0 < abs(mean) < math.inf else 1.0
+
+
+@helper
+def _weight(e: float, score: float, least: float) -> float:
+    """Of an error whose loss has this score: the square that has the same slope there."""
+    return abs(score) / max(abs(e), least)
+
+
+@cache
+def _search(vector: bool) -> Function:
+    call = call_vector_step if vector else call_step
+    inputs = "f8[:,::1]" if vector else "f8[::1]"
+
+    @rare
+    def measure(bound: int, x: Any, y: Any, tell: Any, loss: int, out: Any) -> float:
+        """The mean loss of one copy."""
+        skip, relative = int(tell[SKIP]), tell[RELATIVE] != 0.0
+        total, squares, logs, n, begun = 0.0, 0.0, 0.0, 0, False
+        for t in range(y.size):
+            m = call(bound, x[t], y[t])
+            if not math.isfinite(m):
+                if begun:
+                    return math.inf
+                continue
+            begun = True
+            if t < skip or not math.isfinite(y[t]):
+                continue
+            e = y[t] - m
+            n += 1
+            if relative:
+                if m == 0.0:
+                    return math.inf
+                e /= m
+                logs += math.log(abs(m))
+            squares += e * e
+            if loss != 0:
+                total += call_step(loss, e, 0.0)
+        out[COUNT], out[SQUARES], out[LOGS] = n, squares, logs
+        if n == 0:
+            return math.inf
+        if loss == 0:
+            total = squares * math.exp(2.0 * logs / n) if relative else squares
+        return total / n if math.isfinite(total) else math.inf
+
+    @rare
+    def slopes(
+        bounds: Any, x: Any, y: Any, tell: Any, loss: int, score: Any, least: float, h: Any, g: Any, A: Any, row: Any
+    ) -> bool:
+        """Gradient g and curvature A of the mean loss; False where a forecast is not finite."""
+        k = g.size
+        skip, relative = int(tell[SKIP]), tell[RELATIVE] != 0.0
+        first = bounds.ctypes.data
+        lean = row[k:]  # mean slope of log abs(m), for multiplicative errors
+        for i in range(k):
+            g[i] = 0.0
+            lean[i] = 0.0
+            for j in range(k):
+                A[i, j] = 0.0
+        n, begun, squares, logs = 0, False, 0.0, 0.0
+        for t in range(y.size):
+            m = call(first, x[t], y[t])
+            counts = math.isfinite(m) and t >= skip and math.isfinite(y[t])
+            for j in range(k):
+                row[j] = (call(first + 8 * WORDS * (j + 1), x[t], y[t]) - m) * h[j]
+            if not counts:
+                if begun and not math.isfinite(m):
+                    return False
+                begun = begun or math.isfinite(m)
+                continue
+            begun = True
+            e = y[t] - m
+            n += 1
+            w, pull = 2.0, 2.0 * e
+            if relative:
+                e /= m
+                logs += math.log(abs(m))
+                squares += e * e
+                pull = 2.0 * e * y[t] / (m * m)
+                w = 2.0 * (y[t] / (m * m)) ** 2
+                for j in range(k):
+                    lean[j] += row[j] / m
+            elif loss != 0:
+                call_step(loss, e, 0.0)
+                pull = score[0]
+                w = _weight(e, pull, least)
+            for i in range(k):
+                g[i] -= pull * row[i]
+                scaled = w * row[i]
+                for j in range(i + 1):
+                    A[i, j] += scaled * row[j]
+        if n == 0:
+            return False
+        factor = 1.0 / n
+        if relative:
+            size = math.exp(2.0 * logs / n)
+            for i in range(k):
+                lean[i] /= n
+            for i in range(k):
+                for j in range(i + 1):
+                    A[i, j] += lean[i] * g[j] + lean[j] * g[i] + 2.0 * squares * lean[i] * lean[j]
+            for i in range(k):
+                g[i] += 2.0 * squares * lean[i]
+            factor *= size
+        for i in range(k):
+            g[i] *= factor
+            if not math.isfinite(g[i]):
+                return False
+            for j in range(i + 1):
+                A[i, j] *= factor
+        for i in range(k):
+            for j in range(i):
+                A[j, i] = A[i, j]
+        return True
+
+    @loop(f"void(i8[::1],f8[::1],f8[::1],f8[::1],{inputs},f8[::1],i8[::1],f8[:,::1],f8[:,::1],f8[::1],f8[::1],f8[::1])")
+    def search(
+        addresses: Any,
+        tuning: Any,
+        base_p: Any,
+        base_s: Any,
+        x: Any,
+        y: Any,
+        where: Any,
+        limits: Any,
+        trials: Any,
+        tell: Any,
+        best: Any,
+        out: Any,
+    ) -> None:
+        """From the starting points to the least mean loss: ``best``, ``base_s`` and ``out`` tell of it."""
+        k, np_, ns = where.size, base_p.size, base_s.size
+        low, high, unit = limits[0], limits[1], limits[2]
+        P, S = np.empty((k + 1, np_)), np.zeros((k + 1, ns + 7))
+        bounds, decodes = np.empty((k + 1, WORDS), dtype=np.int64), np.empty((k + 1, WORDS), dtype=np.int64)
+        for j in range(k + 1):
+            bounds[j, 0], decodes[j, 0] = addresses[0], addresses[2]
+            bounds[j, 1], bounds[j, 2] = P.ctypes.data + 8 * np_ * j, np_
+            bounds[j, 3], bounds[j, 4] = S.ctypes.data + 8 * (ns + 7) * j, ns
+            decodes[j, 1:] = bounds[j, 1:]
+        starts = np.array([addresses[1], bounds[0, 1], np_, bounds[0, 3], ns])
+        score = np.zeros(1)
+        scored = np.array([addresses[3], tuning.ctypes.data, tuning.size, score.ctypes.data, 1])
+        loss = scored.ctypes.data if addresses[3] != 0 else 0
+        first = bounds.ctypes.data
+        decode = decodes.ctypes.data if addresses[2] != 0 else 0
+        each = 8 * WORDS if addresses[2] != 0 else 0
+
+        A, M, g, h, row = np.empty((k, k)), np.empty((k, k)), np.empty(k), np.empty(k), np.empty(2 * k)
+        theta, near, step, held = np.empty(k), np.empty(k), np.empty(k), np.zeros(k, dtype=np.bool_)
+        start_s, least_s = base_s.copy(), base_s.copy()
+        gauge = _gauge(y)
+        tried = np.empty(trials.shape[0])
+        told = np.zeros(RESULTS)
+        least = math.inf
+        for i in range(k):
+            if unit[i] <= 0.0:
+                unit[i] = gauge
+
+        for descent in range(-trials.shape[0], int(tell[DESCENTS])):
+            # a look at every starting point, then a descent from the best of them
+            which = descent + trials.shape[0]
+            if descent >= 0:
+                which = 0
+                for i in range(tried.size):
+                    if tried[i] < tried[which]:
+                        which = i
+                if not tried[which] < math.inf:
+                    break
+            open_ = True  # whether the start is still to be found: with no state among the free numbers it always is
+            for i in range(k):
+                open_ = open_ and where[i] < np_
+            for i in range(k):
+                theta[i] = trials[which, i]
+                if theta[i] != theta[i]:  # noqa: PLR0124
+                    open_ = True
+            base_s[:] = start_s
+            if open_ and addresses[1] != 0:
+                for i in range(k):
+                    if theta[i] != theta[i]:  # noqa: PLR0124
+                        theta[i] = base_p[where[i]] if where[i] < np_ else base_s[where[i] - np_]
+                _place(base_p, base_s, where, theta, P, S, 0, decode)
+                call_ahead(starts.ctypes.data, y)
+                for i in range(ns):
+                    base_s[i] = S[0, i]
+            for i in range(k):
+                if trials[which, i] != trials[which, i]:  # noqa: PLR0124
+                    theta[i] = base_p[where[i]] if where[i] < np_ else base_s[where[i] - np_]
+                theta[i] = min(max(theta[i], low[i]), high[i])
+            _place(base_p, base_s, where, theta, P, S, 0, decode)
+            value = measure(first, x, y, tell, loss, told)
+            if descent < 0:
+                tried[which] = value
+                continue
+            tried[which] = math.inf  # once is enough
+
+            damping = 1e-3
+            turns, small = 0, 0
+            while turns < int(tell[ROUNDS]) and value > 0.0:
+                turns += 1
+                for j in range(k):
+                    change = STEP * max(abs(theta[j]), unit[j])
+                    if theta[j] + change > high[j]:
+                        change = -change
+                    near[:] = theta
+                    near[j] = theta[j] + change
+                    h[j] = 1.0 / (near[j] - theta[j])
+                    _place(base_p, base_s, where, near, P, S, j + 1, decode + each * (j + 1))
+                _place(base_p, base_s, where, theta, P, S, 0, decode)
+                if not slopes(bounds, x, y, tell, loss, score, SMALL * gauge, h, g, A, row):
+                    break
+                for i in range(k):
+                    held[i] = (theta[i] <= low[i] and g[i] > 0.0) or (theta[i] >= high[i] and g[i] < 0.0)
+                better, came = False, value
+                for _ in range(12):
+                    if _factor(A, M, g, damping, held, step):
+                        for i in range(k):
+                            near[i] = min(max(theta[i] + step[i], low[i]), high[i])
+                        _place(base_p, base_s, where, near, P, S, 0, decode)
+                        came = measure(first, x, y, tell, loss, told)
+                        if came < value:
+                            better = True
+                            break
+                    damping = max(4.0 * damping, 1e-4)
+                if not better:
+                    break
+                expected = 0.0
+                for i in range(k):
+                    change = near[i] - theta[i]
+                    expected -= g[i] * change
+                    for j in range(k):
+                        expected -= 0.5 * change * A[i, j] * (near[j] - theta[j])
+                gain = value - came
+                if gain > 0.75 * expected:
+                    damping *= 0.1
+                elif gain < 0.25 * expected:
+                    damping *= 3.0
+                damping = max(damping, 1e-9)
+                theta[:] = near
+                small = small + 1 if gain <= tell[ENOUGH] * value else 0
+                value = came
+                if small >= 2:
+                    break
+            if value < least:
+                least = value
+                best[:] = theta
+                least_s[:] = base_s
+                out[ROUND] = turns
+        base_s[:] = least_s
+        out[VALUE] = least
+        if least < math.inf:
+            _place(base_p, base_s, where, best, P, S, 0, decode)
+            for i in range(np_):
+                base_p[i] = P[0, i]
+            for i in range(ns):
+                base_s[i] = S[0, i]
+            measure(first, x, y, tell, loss, out)
+
+    return search
+
+
+def minimise(problem: Problem, x: Array, y: Array, loss: Loss | None = None) -> Found | None:
+    """The free numbers with the least mean loss over the series; None where no starting point gives a finite one.
+
+    ``x`` is what ``run`` feeds the kernel: the series itself, or (T, m) for a vector kernel. Neither the problem nor
+    the series is written to.
+    """
+    chosen = None if loss is None else as_loss("loss", loss)
+    squared = chosen is None or (chosen.name == "squared" and chosen.given is None)
+    scored = 0 if squared else _scored(chosen.value, chosen.score).address  # type: ignore[union-attr]
+    tuning = np.array([0.0, 0.0] if chosen is None else [chosen.a, chosen.b])
+    addresses = [problem.kernel.address] + [0 if f is None else f.address for f in (problem.begin, problem.decode)]
+    places = np.array([(one.where, one.low, one.high, one.unit) for one in problem.free]).reshape(-1, 4)
+    relative = problem.relative and chosen is None
+    tell = np.array([problem.skip, relative, problem.rounds, problem.enough, problem.descents], dtype=float)
+    p, s, theta = problem.p.copy(), problem.s.copy(), np.zeros(len(problem.free))
+    trials = np.ascontiguousarray(problem.trials, dtype=float).reshape(-1, len(problem.free))
+    out = np.zeros(RESULTS)
+    _search(problem.vector).compiled(
+        np.array([*addresses, scored], dtype=np.int64),
+        tuning,
+        p,
+        s,
+        x,
+        y,
+        places[:, 0].astype(np.int64),
+        np.ascontiguousarray(places[:, 1:].T),
+        trials,
+        tell,
+        theta,
+        out,
+    )
+    if not math.isfinite(out[VALUE]):
+        return None
+    return Found(p, s, theta, out[VALUE], int(out[COUNT]), int(out[ROUND]), out[SQUARES], out[LOGS])
+
+
+def in_threads(work: Callable[[Any], T], items: Iterable[Any], threads: int | None = None) -> list[T]:
+    """``work`` of every item, in order, by as many threads as there are cores; the search lets them run abreast."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = cores if threads is None else threads
+    if workers == 1:
+        return [work(one) for one in items]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, items))
+
+
+def rows(node: Any, series: Iterable[Any], *, loss: Loss | None = None, threads: int | None = None) -> list[Any]:
+    """A fitted clone of a forecaster for each of many series, whatever their lengths.
+
+    Parameters
+    ----------
+    node : Forecaster
+        Its parameters are taken; the node itself stays as it is.
+    series : iterable of arrays
+    loss : Loss, optional
+        As in ``fit``.
+    threads : int, optional
+        As many as there are cores, where it is None.
+
+    Returns
+    -------
+    nodes : list of forecasters, one for each series, at its end
+
+    Examples
+    --------
+    >>> import streammse as sm
+    >>> from streammse import fit
+    >>> [one.forecast(1).tolist() for one in fit.rows(sm.Drift(), [[1.0, 2.0, 3.0], [2.0, 4.0]])]
+    [[4.0], [6.0]]
+    """
+    node._kernel().compiled  # noqa: B018  compiled once, before the threads ask for it
+    return in_threads(
+        lambda y: node.clone().fit(y) if loss is None else node.clone().fit(y, loss=loss), series, threads
+    )

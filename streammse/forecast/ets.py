@@ -1,0 +1,296 @@
+"""Exponential smoothing: the whole family in innovations form, and its members by name."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import fit
+from .._jit import Function
+from ..kernels import ets as k
+from ..kernels.constants import LARGEST
+from ..node import Array
+from ..param import param
+from .base import Forecaster, estimated, what_fit_found
+
+LEAST, MOST = 1e-4, 0.9999  # of alpha and of the two ratios, as in R
+DAMPING = 0.8, 0.98
+#: starting points for alpha, beta / alpha, gamma / (1 - alpha), phi
+STARTS = (
+    (0.5, 0.1, 0.1, 0.95),
+    (0.1, 0.1, 0.1, 0.9),
+    (0.9, 0.05, 0.5, 0.95),
+    (0.2, 0.02, 0.5, 0.97),
+)
+
+
+class Smoothing(Forecaster):
+    """What all of the family have: a class says of which kind its error, trend and season are."""
+
+    _p_size = k.P_SIZE
+    _estimated = ("alpha", "beta", "gamma", "phi")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._kinds()
+
+    # What a class says.
+
+    def _trend(self) -> float:
+        return k.NONE
+
+    def _seasonal(self) -> float:
+        return k.NONE
+
+    def _damped(self) -> bool:
+        return False
+
+    def _relative(self) -> bool:
+        """Whether the error is multiplicative."""
+        return False
+
+    def _period(self) -> int:
+        return 1
+
+    # What follows.
+
+    def _check(self) -> None:
+        for name, there, what in (
+            ("beta", self._trend() != k.NONE, "trend"),
+            ("gamma", self._seasonal() != k.NONE, "season"),
+            ("phi", self._damped(), "damped trend"),
+        ):
+            if self._values.get(name) is not None and not there:
+                raise ValueError(f"{name} belongs to a {what}, which {self!r} has not")
+        if self._seasonal() != k.NONE and self._period() < 2:
+            raise ValueError(f"season must be at least 2 where there is a seasonal component, got {self._period()}")
+
+    def _kinds(self) -> None:
+        """Write the kinds into ``p``, and nothing for what is not there."""
+        p = self._p
+        p[k.SEASON], p[k.TREND], p[k.SEASONAL] = self._period(), self._trend(), self._seasonal()
+        p[k.NEEDS] = self.needs
+        p[k.BETA_RATIO] = p[k.GAMMA_RATIO] = math.nan
+        if self._trend() == k.NONE:
+            p[k.BETA] = 0.0
+        if self._seasonal() == k.NONE:
+            p[k.GAMMA] = 0.0
+        if not self._damped():
+            p[k.PHI] = 1.0
+
+    def _kernel(self) -> Function:
+        return k.ets
+
+    def _ahead(self) -> Function:
+        return k.ets_ahead
+
+    def _size(self) -> int:
+        return k.CYCLE + (self._period() if self._seasonal() != k.NONE else 0)
+
+    def _fresh(self, s: Array) -> None:
+        s[k.CYCLE :] = math.nan
+
+    @property
+    def needs(self) -> int:
+        """A season where there is one, else two samples for a trend, else one."""
+        if self._seasonal() != k.NONE:
+            return self._period()
+        return 1 if self._trend() == k.NONE else 2
+
+    @property
+    def level(self) -> float:
+        """The level l as it stands."""
+        return float(self._s[k.LEVEL])
+
+    @property
+    def trend_now(self) -> float:
+        """The slope b as it stands, by which the level grows with every sample."""
+        return float(self._s[k.SLOPE])
+
+    @property
+    def seasonals(self) -> Array:
+        """The season c as it stands, that of the next sample first: a copy."""
+        return np.roll(self._s[k.CYCLE :], -int(self._s[k.PHASE]))
+
+    def _problem(self, x: Array, y: Array) -> fit.Problem | None:
+        values = self._values
+        found = values.get("fitted")
+        known = int((np.abs(y) <= LARGEST).sum())
+        return smoothing_problem(
+            self._p,
+            {name: values.get(name) for name in ("alpha", "beta", "gamma", "phi")},
+            self._size(),
+            known,
+            damped=self._damped(),
+            relative=self._relative(),
+            before=None if found is None else np.array(found[len(self._estimated) :]),
+        )
+
+
+def smoothing_problem(
+    p: Array,
+    given: dict[str, float | None],
+    size: int,
+    known: int,
+    *,
+    damped: bool,
+    relative: bool,
+    before: Array | None,
+) -> fit.Problem | None:
+    """The search over the weights and the start states of one member, for a series with so many known samples."""
+    p = p.copy()
+    trend, seasonal = p[k.TREND], p[k.SEASONAL]
+    alpha, beta, gamma, phi = (given[name] for name in ("alpha", "beta", "gamma", "phi"))
+    free: list[fit.Free] = []
+    starts: list[list[float]] = []
+    if alpha is None:
+        low, high = max(LEAST, beta or 0.0), min(MOST, 1.0 - (gamma or 0.0))
+        free.append(fit.Free(k.ALPHA, min(low, high), high))
+        starts.append([one[0] for one in STARTS])
+    if trend != k.NONE and beta is None:
+        free.append(fit.Free(k.BETA_RATIO, LEAST, MOST))
+        starts.append([one[1] for one in STARTS])
+    if seasonal != k.NONE and gamma is None:
+        free.append(fit.Free(k.GAMMA_RATIO, LEAST, MOST))
+        starts.append([one[2] for one in STARTS])
+    if damped and phi is None:
+        free.append(fit.Free(k.PHI, *DAMPING))
+        starts.append([one[3] for one in STARTS])
+    weights = len(free)
+    states = [fit.Free(p.size + k.LEVEL, unit=0.0)]
+    if trend == k.ADDITIVE:
+        states.append(fit.Free(p.size + k.SLOPE, unit=0.0))
+    elif trend == k.MULTIPLICATIVE:
+        states.append(fit.Free(p.size + k.SLOPE, 0.1, 10.0))
+    if seasonal != k.NONE:  # one of them stays: what it gains the level would lose
+        one = fit.Free(0, unit=0.0) if seasonal == k.ADDITIVE else fit.Free(0, 1e-3, 1e3)
+        states += [one._replace(where=p.size + k.CYCLE + i) for i in range(int(p[k.SEASON]) - 1)]
+    if known < weights + len(states) + 1:
+        states = []
+        if known < weights + 1:
+            free, starts, weights = [], [], 0
+    if not free and not states:
+        return None
+    trials = np.full((len(STARTS) if weights else 1, weights + len(states)), np.nan)
+    for column, values in enumerate(starts[:weights]):
+        trials[:, column] = values
+    if before is not None and weights:
+        trials = np.full((2, weights + len(states)), np.nan)
+        alpha_now = p[k.ALPHA]
+        now = {
+            k.ALPHA: alpha_now,
+            k.BETA_RATIO: p[k.BETA] / alpha_now if alpha_now else LEAST,
+            k.GAMMA_RATIO: p[k.GAMMA] / (1.0 - alpha_now) if alpha_now < 1.0 else LEAST,
+            k.PHI: p[k.PHI],
+        }
+        trials[:, :weights] = [now[one.where] for one in free]
+        trials[1, weights:] = [before[one.where - p.size] for one in states]
+    for one in free:
+        p[one.where] = trials[0, free.index(one)]  # no longer NaN: this one is free
+    s = np.zeros(size) if before is None else before.copy()
+    return fit.Problem(k.ets, p, s, (*free, *states), trials, k.ets_begin, k.ets_decode, relative=relative)
+
+
+def _weight(until: float, doc: str, slot: int, low: float = 0.0) -> Any:
+    return estimated(until, doc, low=low, slot=slot)
+
+
+class SES(Smoothing):
+    r"""Simple exponential smoothing: a level that follows the series.
+
+    .. math::
+
+        \hat y_t = \ell_{t-1}, \qquad \ell_t = \ell_{t-1} + \alpha (y_t - \hat y_t)
+
+    It is ETS(A,N,N), and the best forecast of an ARIMA(0,1,1).
+
+    Parameters
+    ----------
+    alpha : float, optional
+        Weight of the newest sample, 0 to 1. None: estimated by ``fit``; 0.3 until then.
+    fitted : tuple of floats, optional
+        What ``fit`` found. None: nothing yet.
+
+    Examples
+    --------
+    >>> import streammse as sm
+    >>> model = sm.SES(alpha=0.5)
+    >>> model.run([4.0, 8.0, 6.0]), model.forecast(2)
+    (array([nan,  4.,  6.]), array([6., 6.]))
+
+    References
+    ----------
+    Hyndman, Koehler, Ord and Snyder, Forecasting with Exponential Smoothing, 2008, section 2.2.
+    """
+
+    alpha: float | None = _weight(0.3, "weight of the newest sample", k.ALPHA)
+    fitted: tuple[float, ...] | None = what_fit_found()
+
+    _estimated = ("alpha",)
+    _probes: ClassVar[dict[str, dict[str, Any]]] = {
+        "alpha": {"alpha": 0.6},
+        "fitted": {"fitted": (0.4, 1.0, 0.0, 9.0, 0.0)},
+    }
+
+
+class Holt(Smoothing):
+    r"""Holt's linear trend: a level and a slope, damped if asked for.
+
+    .. math::
+
+        \hat y_t = \ell_{t-1} + \phi b_{t-1}, \qquad
+        \ell_t = \hat y_t + \alpha e_t, \qquad b_t = \phi b_{t-1} + \beta e_t
+
+    It is ETS(A,A,N), damped ETS(A,Ad,N). Holt's own weight of the slope is beta / alpha.
+
+    Parameters
+    ----------
+    damped : bool
+        Whether the slope fades, so that forecasts come to a halt. Fixed.
+    alpha : float, optional
+        Weight of the newest sample in the level, 0 to 1. None: estimated by ``fit``; 0.3 until then.
+    beta : float, optional
+        Weight of the error in the slope, 0 to 1, sensibly below alpha. None: estimated by ``fit``; 0.05 until then.
+    phi : float, optional
+        What remains of the slope after each sample, 0 to 1, of a damped trend alone. None: estimated by ``fit``, between
+        0.8 and 0.98; 0.95 until then.
+    fitted : tuple of floats, optional
+        What ``fit`` found. None: nothing yet.
+
+    Raises
+    ------
+    ValueError
+        When phi is given without damping.
+
+    Examples
+    --------
+    >>> import streammse as sm
+    >>> sm.Holt().fit([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).forecast(2).round(6)
+    array([7., 8.])
+
+    References
+    ----------
+    Hyndman, Koehler, Ord and Snyder, Forecasting with Exponential Smoothing, 2008, section 2.3.
+    """
+
+    damped: bool = param(False, "whether the slope fades", fixed=True, encode=lambda _: (), slot=k.P_SIZE)
+    alpha: float | None = _weight(0.3, "weight of the newest sample", k.ALPHA)
+    beta: float | None = _weight(0.05, "weight of the error in the slope", k.BETA)
+    phi: float | None = _weight(0.95, "what remains of the slope", k.PHI)
+    fitted: tuple[float, ...] | None = what_fit_found()
+
+    _estimated = ("alpha", "beta", "phi")
+    _probes: ClassVar[dict[str, dict[str, Any]]] = {
+        "alpha": {"alpha": 0.6},
+        "beta": {"beta": 0.2},
+        "phi": {"phi": 0.9, "damped": True},
+        "fitted": {"fitted": (0.4, 0.1, 1.0, 2.0, 0.0, 9.0, 0.1)},
+    }
+
+    def _trend(self) -> float:
+        return k.ADDITIVE
+
+    def _damped(self) -> bool:
+        return self.damped
