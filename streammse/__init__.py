@@ -8,7 +8,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 _OTHERS = {
+    "AdaptiveConformal": "backtesting",
+    "ConformalInterval": "backtesting",
+    "LiveBacktest": "backtesting",
+    "ResidualInterval": "backtesting",
     "Runner": "runner",
+    "backtest": "backtesting",
     "bank": "banks",
     "kernel": "own",
     "load": "catalog",

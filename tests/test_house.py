@@ -27,13 +27,14 @@ FLOORS = [
     {"fit"},
     {"metrics", "filters", "denoise", "forecast"},
     {"catalog", "banks", "losses", "own", "theory"},
-    {"backtest"},
+    {"backtesting"},
     {"io"},
     {"plot", "report", "runner", "stories"},
     {"cli"},
     {"__main__"},
 ]
-OPEN = {"_jit", "kernels", "drive", "snapshot", "param", "metrics", "filters", "io", "denoise", "forecast", "backtest"}
+OPEN = {"_jit", "kernels", "drive", "snapshot", "param", "metrics", "filters", "io", "denoise", "forecast"}
+OPEN |= {"backtesting"}
 
 
 def room(path: Path) -> str:

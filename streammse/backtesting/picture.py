@@ -1,0 +1,122 @@
+"""The picture of a backtest: forecasts against truth, MSE by horizon, rolling MSE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .result import Result
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#5D3A9B")
+STRETCHES = 4  # horizons of forecasts that are drawn, one after another
+BEFORE = 1.5  # horizons of history before the first of them
+
+
+def picture(result: Result, series: int) -> Any:
+    """The figure."""
+    from matplotlib.figure import Figure
+
+    plan, names = result._plan, result.models
+    figure = Figure(figsize=(11, 9.5), layout="constrained")
+    ahead, by_horizon, rolling = figure.subplots(3, 1, height_ratios=(1.2, 1.0, 1.0))
+    row = range(len(result.series))[series]
+    _ahead(ahead, result, row)
+
+    h = np.arange(1, plan.horizon + 1)
+    marker = "o" if plan.horizon <= 30 else ""
+    for k, curve in enumerate(result.mse):
+        by_horizon.plot(h, curve, color=_color(k), lw=1.6, marker=marker, ms=4, label=names[k])
+    by_horizon.set_xlabel("horizon: samples ahead")
+    by_horizon.xaxis.get_major_locator().set_params(integer=True)
+    by_horizon.set_title(_over("MSE by horizon", result), loc="left", fontsize=10)
+
+    origins = result.origins
+    window = max(1, min(200, len(origins) // 10))
+    for k, errors in enumerate(result._errors()):
+        squares = errors**2
+        there = np.isfinite(squares)
+        number = there.sum(axis=(0, 2)).astype(float)
+        total = np.where(there, squares, 0.0).sum(axis=(0, 2))
+        box = np.ones(window)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            curve = np.convolve(total, box)[: len(total)] / np.convolve(number, box)[: len(total)]
+        rolling.plot(origins, curve, color=_color(k), lw=1.6, label=names[k])
+    words = f"rolling MSE, all horizons, the last {window} origins" if window > 1 else "MSE of each origin"
+    rolling.set_title(_over(words, result), loc="left", fontsize=10)
+    rolling.set_xlabel("origin: samples known")
+    for axes in (by_horizon, rolling):
+        _log_where_it_helps(axes)
+    for axes in (ahead, by_horizon, rolling):
+        axes.grid(alpha=0.25)
+        axes.margins(x=0.01)
+        axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = ahead.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(5, len(labels)), frameon=False, fontsize=9)
+    return figure
+
+
+def _color(k: int) -> str:
+    return COLORS[k % len(COLORS)]
+
+
+def _over(words: str, result: Result) -> str:
+    n = len(result.series)
+    return f"{words} (all {n:,} series)" if n > 1 else words
+
+
+def _ahead(axes: Any, result: Result, row: int) -> None:
+    """The truth near the end of one series, and whole forecasts one after another."""
+    plan, data = result._plan, result._series
+    y = data.one(row)
+    count = plan.origins(len(y))
+    full = np.flatnonzero(result.origins[:count] + plan.gap + plan.horizon <= len(y))
+    last = int(full[-1]) if full.size else count - 1
+    step = max(1, -(-plan.horizon // plan.stride))
+    drawn = list(range(last, -1, -step))[:STRETCHES][::-1]
+    first = max(0, int(result.origins[drawn[0]] - BEFORE * plan.horizon))
+    stamps = None
+    if data.times is not None:
+        stamps = data.times[data.edges[row] : data.edges[row + 1]]
+        if stamps.dtype.kind not in "Mifu":
+            stamps = None  # times as text are no axis
+    t = np.arange(len(y)) if stamps is None else stamps
+    axes.plot(t[first:], y[first:], color="black", lw=1.5, label="truth", zorder=3)
+    for k, one in enumerate(result._kept()):
+        for place, i in enumerate(drawn):
+            at = int(result.origins[i]) + plan.gap + np.arange(plan.horizon)
+            at = at[at < len(y)]
+            f = one.kept[row, i, : len(at)]
+            axes.plot(
+                t[at],
+                f,
+                color=_color(k),
+                lw=1.3,
+                marker="." if plan.horizon <= 30 else "",
+                ms=4,
+                label=result.models[k] if place == 0 else None,
+            )
+    for i in drawn:
+        known = min(int(result.origins[i]), len(y)) - 1
+        axes.axvline(t[known], color="#b9bec6", lw=0.8, ls=(0, (3, 3)), zorder=0)
+    name = f", series {result.series[row]!r}" if len(result.series) > 1 else ""
+    axes.set_title(f"forecasts from {len(drawn)} origins (dashed) against the truth{name}", loc="left", fontsize=10)
+    if stamps is None:
+        axes.set_xlabel("sample")
+    # a model that has gone astray must not hide the others
+    shown = y[first:][np.isfinite(y[first:])]
+    if shown.size:
+        low, high = float(shown.min()), float(shown.max())
+        room = (high - low) or abs(high) or 1.0
+        bottom, top = axes.get_ylim()
+        axes.set_ylim(max(bottom, low - room), min(top, high + room))
+
+
+def _log_where_it_helps(axes: Any) -> None:
+    drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines] or [np.empty(0)])
+    drawn = drawn[np.isfinite(drawn)]
+    if drawn.size and drawn.min() > 0.0 and drawn.max() > 20.0 * drawn.min():
+        axes.set_yscale("log")
+    elif drawn.size:
+        axes.set_ylim(bottom=0.0)
