@@ -60,12 +60,23 @@ _WHERE = {
     "BestSoFar": "forecast.ensemble",
     "TrimmedMeanEnsemble": "forecast.ensemble",
     "MedianEnsemble": "forecast.ensemble",
+    "SES": "forecast.ets",
+    "Holt": "forecast.ets",
+    "HoltWinters": "forecast.ets",
+    "ETS": "forecast.ets",
     "ARLS": "forecast.autoregression",
     "Croston": "forecast.intermittent",
     "SBA": "forecast.intermittent",
     "TSB": "forecast.intermittent",
+    "Theta": "forecast.theta",
+    "OptimisedTheta": "forecast.theta",
+    "DynamicTheta": "forecast.theta",
     "StateSpace": "forecast.state_space",
     "ARIMA": "forecast.arima",
+    "LocalLevel": "forecast.structural",
+    "LocalTrend": "forecast.structural",
+    "BasicStructural": "forecast.structural",
+    "Structural": "forecast.structural",
 }
 
 

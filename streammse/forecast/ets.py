@@ -294,3 +294,182 @@ class Holt(Smoothing):
 
     def _damped(self) -> bool:
         return self.damped
+
+
+class HoltWinters(Smoothing):
+    r"""Holt-Winters: a level, a slope and a season, which adds or multiplies.
+
+    .. math::
+
+        \hat y_t = \ell_{t-1} + \phi b_{t-1} + c_{t-m}, \qquad
+        \ell_t = \ell_{t-1} + \phi b_{t-1} + \alpha e_t, \qquad
+        b_t = \phi b_{t-1} + \beta e_t, \qquad c_t = c_{t-m} + \gamma e_t
+
+    It is ETS(A,A,A), with ``seasonal="mul"`` ETS(A,A,M), where the season is a factor. Winters' own weights are
+    beta / alpha for the slope and gamma / (1 - alpha) for the season.
+
+    Parameters
+    ----------
+    season : int
+        Samples m in a season, at least 2. Fixed.
+    seasonal : str
+        "add" or "mul". Fixed.
+    damped : bool
+        Whether the slope fades. Fixed.
+    alpha : float, optional
+        Weight of the newest sample in the level, 0 to 1. None: estimated by ``fit``; 0.3 until then.
+    beta : float, optional
+        Weight of the error in the slope, 0 to 1, sensibly below alpha. None: estimated by ``fit``; 0.05 until then.
+    gamma : float, optional
+        Weight of the error in the season, 0 to 1, sensibly below 1 - alpha. None: estimated by ``fit``; 0.1 until then.
+    phi : float, optional
+        What remains of the slope after each sample, 0 to 1, of a damped trend alone. None: estimated by ``fit``,
+        between 0.8 and 0.98; 0.95 until then.
+    fitted : tuple of floats, optional
+        What ``fit`` found. None: nothing yet.
+
+    Raises
+    ------
+    ValueError
+        When the season is below 2, or phi is given without damping.
+
+    Examples
+    --------
+    >>> import streammse as sm
+    >>> sm.HoltWinters(season=2).fit([1.0, 5.0, 2.0, 6.0, 3.0, 7.0, 4.0, 8.0, 5.0, 9.0]).forecast(3).round(6)
+    array([ 6., 10.,  7.])
+
+    References
+    ----------
+    Hyndman, Koehler, Ord and Snyder, Forecasting with Exponential Smoothing, 2008, section 2.3.
+    """
+
+    season: int = param(12, "samples in a season", low=2, fixed=True, slot=k.SEASON)
+    seasonal: str = param("add", "whether it adds or multiplies", choices=("add", "mul"), fixed=True, slot=k.SEASONAL)
+    damped: bool = param(False, "whether the slope fades", fixed=True, encode=lambda _: (), slot=k.P_SIZE)
+    alpha: float | None = _weight(0.3, "weight of the newest sample", k.ALPHA)
+    beta: float | None = _weight(0.05, "weight of the error in the slope", k.BETA)
+    gamma: float | None = _weight(0.1, "weight of the error in the season", k.GAMMA)
+    phi: float | None = _weight(0.95, "what remains of the slope", k.PHI)
+    fitted: tuple[float, ...] | None = what_fit_found()
+
+    _variants = ({"season": 7, "seasonal": "mul", "damped": True},)
+    _probes: ClassVar[dict[str, dict[str, Any]]] = {
+        "alpha": {"alpha": 0.6},
+        "beta": {"beta": 0.2},
+        "gamma": {"gamma": 0.3},
+        "phi": {"phi": 0.9, "damped": True},
+        "fitted": {"fitted": (0.4, 0.1, 0.1, 1.0, 2.0, 0.0, 9.0, 0.1, 1.0, -1.0), "season": 2},
+    }
+
+    def _trend(self) -> float:
+        return k.ADDITIVE
+
+    def _seasonal(self) -> float:
+        return k.ADDITIVE if self.seasonal == "add" else k.MULTIPLICATIVE
+
+    def _damped(self) -> bool:
+        return self.damped
+
+    def _period(self) -> int:
+        return self.season
+
+
+KINDS = ("N", "A", "M")
+
+
+class ETS(Smoothing):
+    r"""Any member of the exponential smoothing family in innovations form, by the kinds of its error, trend and season.
+
+    .. math::
+
+        \hat y_t = (\ell_{t-1} \circ b_{t-1}^{(\phi)}) \circ c_{t-m}, \qquad \circ \in \{+, \times\}
+
+    with the recursions of tables 2.2 and 2.3 of the book. Errors that add or multiply make the same forecasts from the
+    same numbers; they differ in what ``fit`` makes least: the squared error, or for multiplicative errors, whose
+    spread grows with the level, the Gaussian likelihood's criterion.
+
+    Parameters
+    ----------
+    season : int
+        Samples m in a season; at least 2 with a seasonal component, of no effect without one. Fixed.
+    error : str
+        "A" (additive) or "M" (multiplicative, for positive series). Fixed.
+    trend : str
+        "N" (none), "A" or "M". Fixed.
+    seasonal : str
+        "N", "A" or "M". Fixed.
+    damped : bool
+        Whether the trend fades. Fixed.
+    alpha : float, optional
+        Weight of the newest sample in the level, 0 to 1. None: estimated by ``fit``; 0.3 until then.
+    beta : float, optional
+        Weight of the error in the trend, 0 to 1, sensibly below alpha. None: estimated by ``fit``; 0.05 until then.
+    gamma : float, optional
+        Weight of the error in the season, 0 to 1, sensibly below 1 - alpha. None: estimated by ``fit``; 0.1 until then.
+    phi : float, optional
+        What remains of the trend after each sample, 0 to 1, where it is damped. None: estimated by ``fit``, between
+        0.8 and 0.98; 0.95 until then.
+    fitted : tuple of floats, optional
+        What ``fit`` found. None: nothing yet.
+
+    Raises
+    ------
+    ValueError
+        When a weight is given for a component that is not there, or the season is too short for one.
+
+    Examples
+    --------
+    >>> import streammse as sm
+    >>> model = sm.ETS(season=2, error="M", trend="N", seasonal="M")
+    >>> model.fit([4.0, 8.0, 4.2, 8.4, 4.0, 8.0, 4.1, 8.2, 4.1, 8.2]).forecast(3).round(1)
+    array([4.1, 8.2, 4.1])
+
+    References
+    ----------
+    Hyndman, Koehler, Ord and Snyder, Forecasting with Exponential Smoothing, 2008, tables 2.2 and 2.3.
+    """
+
+    season: int = param(12, "samples in a season", low=1, fixed=True, slot=k.SEASON)
+    error: str = param("A", "how the error enters", choices=("A", "M"), fixed=True, encode=lambda _: (), slot=k.P_SIZE)
+    trend: str = param("N", "none, adding or multiplying", choices=KINDS, fixed=True, slot=k.TREND)
+    seasonal: str = param("N", "none, adding or multiplying", choices=KINDS, fixed=True, slot=k.SEASONAL)
+    damped: bool = param(False, "whether the trend fades", fixed=True, encode=lambda _: (), slot=k.P_SIZE)
+    alpha: float | None = _weight(0.3, "weight of the newest sample", k.ALPHA)
+    beta: float | None = _weight(0.05, "weight of the error in the trend", k.BETA)
+    gamma: float | None = _weight(0.1, "weight of the error in the season", k.GAMMA)
+    phi: float | None = _weight(0.95, "what remains of the trend", k.PHI)
+    fitted: tuple[float, ...] | None = what_fit_found()
+
+    _variants = ({"season": 4, "error": "M", "trend": "M", "seasonal": "A", "damped": True},)
+    _probes: ClassVar[dict[str, dict[str, Any]]] = {
+        "season": {"season": 6, "seasonal": "A"},
+        "trend": {"trend": "A"},
+        "seasonal": {"season": 4, "seasonal": "A"},
+        "damped": {"damped": True, "trend": "A"},
+        "alpha": {"alpha": 0.6},
+        "beta": {"beta": 0.2, "trend": "A"},
+        "gamma": {"gamma": 0.3, "season": 4, "seasonal": "A"},
+        "phi": {"phi": 0.9, "damped": True, "trend": "A"},
+        "fitted": {"fitted": (0.4, 0.0, 0.0, 1.0, 1.0, 0.0, 9.0, 0.0)},
+    }
+
+    def _check(self) -> None:
+        super()._check()
+        if self.damped and self.trend == "N":
+            raise ValueError("there is no trend to be damped: expected trend='A' or 'M'")
+
+    def _trend(self) -> float:
+        return float(KINDS.index(self.trend))
+
+    def _seasonal(self) -> float:
+        return float(KINDS.index(self.seasonal))
+
+    def _damped(self) -> bool:
+        return self.damped
+
+    def _relative(self) -> bool:
+        return self.error == "M"
+
+    def _period(self) -> int:
+        return self.season
