@@ -336,5 +336,5 @@ def test_11_no_dead_parameter(case: Case, name: str) -> None:
             results.append(np.array([]))
     if np.array_equal(results[0], results[1], equal_nan=True) and isinstance(base, Forecaster):
         # it may tell what fit is to make least
-        results = [node.fit(*signals(base, 200)).forecast(9) for node in (base, changed)]
+        results = [node.fit(*signals(base, 200)).reset().run(*signals(base, 200)) for node in (base, changed)]
     assert not np.array_equal(results[0], results[1], equal_nan=True), f"{params} changes nothing"
