@@ -256,3 +256,111 @@ def croston(y, alpha):
 def tsb(y, alpha, beta):
     """The forecast after the periods y."""
     return smoothed(y[y != 0], alpha) * smoothed(1.0 * (y != 0), beta) if y.any() else 0.0
+
+
+# Ensembles: weights from the whole history of regrets, gathered anew for every sample
+
+
+def ensemble(f, y, weigh, value, slope=None):
+    """Outputs, and the weights after each sample; f is (T, K), NaN where an expert sleeps.
+
+    ``value(e)`` is the loss; with its derivative ``slope(e)`` experts are judged by the linear part of the loss.
+    """
+    T, K = f.shape
+    r, awake = np.zeros((T, K)), np.isfinite(f)
+    judged = awake & np.isfinite(y)[:, None]
+    w = np.full((T + 1, K), 1 / K)
+    outputs = np.full(T, np.nan)
+    for t in range(T):
+        w[t] = w[t] if t == 0 else weigh(r[:t], w[:t], judged[:t])
+        on = awake[t]
+        if not on.any():
+            continue
+        part = w[t, on] if w[t, on].sum() > 0 else np.ones(on.sum())
+        outputs[t] = np.sum(part * f[t, on]) / part.sum()
+        if np.isfinite(y[t]):
+            e = y[t] - outputs[t]
+            r[t, on] = value(e) - value(y[t] - f[t, on]) if slope is None else slope(e) * (f[t, on] - outputs[t])
+    return outputs, np.array([weigh(r[: t + 1], w[: t + 1], judged[: t + 1]) for t in range(T)])
+
+
+def share(v):
+    """Weights that sum to one."""
+    return v / v.sum() if v.sum() > 0 else np.full(len(v), 1 / len(v))
+
+
+def exponential_weights(eta):
+    return lambda r, w, awake: share(np.exp(eta * (r.sum(0) - r.sum(0).max())))
+
+
+def adahedge(r, w, awake):
+    """eta = ln K over the sum of the mixability gaps."""
+    gap, R = 0.0, r.sum(0)
+    for r_s, w_s in zip(r, w, strict=True):
+        if gap > 0:
+            eta = np.log(r.shape[1]) / gap
+            gap += max(0.0, np.log(np.sum(w_s * np.exp(eta * r_s))) / eta)
+        else:
+            gap += r_s[w_s > 0].max()
+    if gap == 0:
+        return share((R.max() == R).astype(float))
+    eta = np.log(r.shape[1]) / gap
+    return share(np.exp(eta * (R - R.max())))
+
+
+def shrunk(r):
+    """Each sample's regrets in proportion of what was the largest before it to what is now; and the largest."""
+    E = np.maximum.accumulate(np.abs(r).max(1))
+    before = np.concatenate([[0.0], E[:-1]])
+    return r * (before / np.where(E > 0, E, 1))[:, None], before, E
+
+
+def ml_poly(r, w, awake):
+    q, _, E = shrunk(r)
+    if E[-1] == 0:
+        return share(np.ones(r.shape[1]))
+    return share(np.maximum(q.sum(0), 0) / (E[-1] ** 2 + (q**2).sum(0)))
+
+
+def boa(r, w, awake):
+    q, before, E = shrunk(r)
+    if E[-1] == 0:
+        return share(np.ones(r.shape[1]))
+    L = np.log(r.shape[1])
+    V = np.cumsum(q**2, axis=0)
+    start = np.where(before > 0, 4 * L * before**2, 1)  # where nothing was before all is shrunk to zero
+    eta_before = np.sqrt(L / (start[:, None] + V - q**2))
+    eta = np.sqrt(L / (4 * L * E[-1] ** 2 + V[-1]))
+    exponent = eta * np.sum(q - eta_before * q**2, axis=0)
+    return share(eta * np.exp(exponent - exponent.max()))
+
+
+def best_so_far(r, w, awake):
+    n = awake.sum(0)
+    mean = np.where(n > 0, r.sum(0) / np.maximum(n, 1), -np.inf)
+    return share((mean == mean.max()).astype(float))
+
+
+# The theta models
+
+
+def theta(y, alpha, theta, level, line=None, h=0):
+    """One-step forecasts and the next h values, by the recursions of Fiorucci et al.; without a line it is dynamic."""
+    y, out = list(y), []
+    known = len(y)
+    mean, slope, intercept = 0.0, 0.0, 0.0
+    for t in range(known + h):  # after t samples
+        if line is not None:
+            intercept, slope = line
+        elif t > 0:
+            before = mean
+            mean = ((t - 1) * mean + y[t - 1]) / t
+            if t > 1:
+                slope = ((t - 2) * slope + 6.0 / t * (y[t - 1] - before)) / (t + 1)
+            intercept = mean - (t + 1) / 2 * slope
+        bend = (1 - alpha) ** t * intercept + (1 - (1 - alpha) ** (t + 1)) / alpha * slope
+        out.append(level + (1 - 1 / theta) * bend)
+        if t >= known:
+            y.append(out[t])
+        level = alpha * y[t] + (1 - alpha) * level
+    return np.array(out)

@@ -82,7 +82,7 @@ class Ensemble(Forecaster):
     def _size(self) -> int:
         return self._own_size() + sum(one._s.size for one in self.models)
 
-    def _start(self, s: Array) -> None:
+    def _fresh(self, s: Array) -> None:
         at = self._own_size()
         for one in self.models:
             one._start(s[at : at + one._s.size])
@@ -114,14 +114,20 @@ class Ensemble(Forecaster):
             found.append(one._sharing(self._p[p_at : p_at + p_size], self._s[s_at : s_at + s_size]))
         return tuple(found)
 
-    def fit(self, y: ArrayLike, x: ArrayLike | None = None) -> Self:
+    def _open(self) -> bool:
+        return any(isinstance(one, Forecaster) and one._open() for one in self.models)
+
+    def fit(self, y: ArrayLike, x: ArrayLike | None = None, *, loss: losses.Loss | None = None) -> Self:
         """Fit every expert on history, then learn the weights by running over it.
 
         Parameters
         ----------
         y : array, shape (T,)
+            NaN marks a missing sample.
         x : None
             An ensemble takes no regressors.
+        loss : Loss, optional
+            By which the experts are fitted; the squared error if it is not given.
 
         Returns
         -------
@@ -134,10 +140,12 @@ class Ensemble(Forecaster):
         """
         _, series = self._arrange(y, x)
         self._long_enough(series)
+        if isinstance(self._values, MappingProxyType):
+            raise TypeError("the parameters of a row are those of its bank: fit the node before it becomes a bank")
         fitted = [one.clone() for one in self.models]
         for one in fitted:
             if isinstance(one, Forecaster):
-                one.fit(series)
+                one.fit(series, loss=loss)
         self._take(tuple(_settled(one) for one in fitted))
         return super().fit(series)
 
@@ -175,8 +183,8 @@ class Weighted(Ensemble):
     def _kernel(self) -> Function:
         return rules.weighted(type(self)._rule, self.loss.value, self.loss.score)
 
-    def _start(self, s: Array) -> None:
-        super()._start(s)
+    def _fresh(self, s: Array) -> None:
+        super()._fresh(s)
         self._list(s, 1)[:] = 1.0 / len(self.models)
 
     @property
@@ -381,8 +389,8 @@ class Middle(Ensemble):
     def _kernel(self) -> Function:
         return rules.trimmed
 
-    def _start(self, s: Array) -> None:
-        super()._start(s)
+    def _fresh(self, s: Array) -> None:
+        super()._fresh(s)
         self._list(s, 1)[:] = np.arange(len(self.models))
 
     @property
