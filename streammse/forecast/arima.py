@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..kernels import state_space as ss
 from ..kernels.losses import Loss
 from ..kernels.state_space import System
 from ..node import Array
-from ..param import Param, param
+from ..param import param
 from .base import what_fit_found
-from .state_space import Kalman, in_the_system, plain_number
+from .state_space import Kalman, in_the_system, in_use, plain_number, regressed, small, surprise, whitened
 
 Coefficients = tuple[float | None, ...] | None
 
@@ -45,23 +44,13 @@ def coefficients(name: str, value: Any) -> Coefficients:
     return None if found and all(one is None for one in found) else found
 
 
-class _Coefficients(Param):
-    """Coefficients that ``fit`` estimates where they are None; reading them gives the numbers in use."""
-
-    def __get__(self, node: Any, owner: type) -> Any:
-        return self if node is None else tuple(node._in_use()[self.name].tolist())
-
-
 def _coefficients(words: str) -> Any:
-    return _Coefficients(
-        None, words, None, None, None, None, None,
-        fixed=True, optional=True, kw_only=False, check=coefficients, encode=in_the_system, slot=None,
-    )  # fmt: skip
+    return in_use(words, coefficients)
 
 
-def filled(value: Coefficients, count: int) -> Array:
+def filled(value: Coefficients, count: int) -> tuple[float, ...]:
     """The coefficients as numbers; what is not known counts as zero."""
-    return np.array([0.0 if one is None else one for one in (value or (None,) * count)], dtype=float)
+    return tuple(0.0 if one is None else one for one in (value or (None,) * count))
 
 
 class Shape(NamedTuple):
@@ -331,23 +320,23 @@ class ARIMA(Kalman):
             raise ValueError(f"fitted must hold {sum(self._counts().values())} numbers, got {len(fitted)}")
         for name in ("ar", "seasonal_ar"):
             polynomial = self._in_use()[name]
-            if not stable(polynomial):
-                raise ValueError(f"{name} must be stationary, got {tuple(polynomial)}: take differences instead")
+            if not stable(np.array(polynomial)):
+                raise ValueError(f"{name} must be stationary, got {polynomial}: take differences instead")
 
-    def _in_use(self) -> dict[str, Array]:
+    def _in_use(self) -> dict[str, tuple[float, ...]]:
         """The coefficients by name: given, else found, else zero."""
         counts, fitted = self._counts(), self._values["fitted"]
         if fitted is None:
             return {name: filled(self._values[name], count) for name, count in counts.items()}
-        edges = np.cumsum(list(counts.values()))[:-1]
-        return dict(zip(counts, np.split(np.array(fitted), edges), strict=True))
+        edges = np.cumsum([0, *counts.values()]).tolist()
+        return {name: fitted[a:b] for name, (a, b) in zip(counts, pairwise(edges), strict=True)}
 
     def _open(self) -> bool:
         unknown = any(value is None or None in value for value in (self._values[name] for name in self._estimated))
         return unknown and self._values["fitted"] is None
 
     def _system(self) -> System:
-        ar, ma, sar, sma, trend, beta = self._in_use().values()
+        ar, ma, sar, sma, trend, beta = map(np.array, self._in_use().values())
         known = self._values["trend_coefficients"] is not None or self._values["fitted"] is not None
         return system(self._shape, ar, ma, sar, sma, trend if known else None, beta)
 
@@ -379,7 +368,7 @@ class Search:
         known = np.isfinite(y) & np.isfinite(x).all(axis=1)
         self.x = np.where(known[:, None], x, np.nan)
         self.y = np.where(known, y, np.nan)
-        self.scale = max(float(np.nanmean(np.abs(self.y))), 1e-100)
+        self.small = small(self.y)
         self.silent = np.where(known, 0.0, np.nan)
 
     def best(self) -> tuple[float, ...]:
@@ -419,34 +408,22 @@ class Search:
         return 1e10 if outside else self.concentrated(arma)[0]
 
     def innovations(self, arma: dict[str, Array], y: Array, trend: Array) -> tuple[Array, Array]:
-        """Those of a series when the trend has these coefficients, over their deviations; and their variances."""
+        """Those of a series, whitened, when the trend has these coefficients; and their variances."""
         ar, ma, sar, sma = arma.values()
-        one = system(self.shape, ar, ma, sar, sma, trend, np.zeros(0))
-        s, e, F = np.zeros(one.size), np.empty(y.size), np.empty(y.size)
-        one.start(s)
-        ss.innovations.compiled(one.parameters(), s, y, e, F)
-        told = F > 0.0
-        return e[told] / np.sqrt(F[told]), F[told]
+        return whitened(system(self.shape, ar, ma, sar, sma, trend, np.zeros(0)), y)
 
     def concentrated(self, arma: dict[str, Array]) -> tuple[float, Array]:
         """The loss when the linear coefficients and the variance are the best, and these linear coefficients."""
         terms = len(self.shape.powers)
         none = np.zeros(terms)
         e, F = self.innovations(arma, self.y, none)
-        linear = self.given.copy()
-        if linear.size:  # the filter is linear: the innovations are those of y less those of each column
-            units = np.eye(terms)
-            columns = [-self.innovations(arma, self.silent, units[k])[0] for k in range(terms)]
-            columns += [self.innovations(arma, np.ascontiguousarray(one), none)[0] for one in self.x.T]
-            X = np.column_stack(columns)
-            e = e - X @ linear
-            if self.free.any():
-                linear[self.free] = np.linalg.lstsq(X[:, self.free], e, rcond=None)[0]
-                e = e - X[:, self.free] @ linear[self.free]
-        if e.size == 0:
-            return 0.0, linear
-        floor = (1e-14 * self.scale) ** 2  # a series without noise has no finite likelihood
-        return float(math.log(np.mean(e * e) + floor) + np.mean(np.log(F))), linear
+        X = np.empty((e.size, self.given.size))  # the filter is linear: innovations are those of y less each column's
+        for k in range(terms):
+            X[:, k] = -self.innovations(arma, self.silent, np.eye(terms)[k])[0]
+        for k, one in enumerate(self.x.T):
+            X[:, terms + k] = self.innovations(arma, np.ascontiguousarray(one), none)[0]
+        e, linear = regressed(e, X, self.given, self.free)
+        return surprise(e, F, self.small), linear
 
     def guess(self) -> Array:
         """A start by two regressions (Hannan and Rissanen 1982): a long autoregression tells the noise."""

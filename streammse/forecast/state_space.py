@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .._jit import Function
 from ..kernels import state_space as ss
 from ..kernels.state_space import System
 from ..node import Array
-from ..param import param
+from ..param import Param, param
 from .base import Forecaster
 
 
@@ -64,6 +64,21 @@ def _flags(name: str, value: Any) -> tuple[bool, ...] | None:
 def in_the_system(value: Any) -> tuple[float, ...]:
     """A parameter that stands in ``p`` within the system's matrices alone."""
     return ()
+
+
+class InUse(Param):
+    """A parameter that ``fit`` estimates where it is None; reading it gives what is in use."""
+
+    def __get__(self, node: Any, owner: type) -> Any:
+        return self if node is None else node._in_use()[self.name]
+
+
+def in_use(words: str, check: Callable[[str, Any], Any]) -> Any:
+    """Declare such a parameter."""
+    return InUse(
+        None, words, None, None, None, None, None,
+        fixed=True, optional=True, kw_only=False, check=check, encode=in_the_system, slot=None,
+    )  # fmt: skip
 
 
 class Kalman(Forecaster):
@@ -116,6 +131,39 @@ class Kalman(Forecaster):
         """The state predicted for the next sample: a copy, (n,)."""
         n = int(self._p[ss.STATES])
         return self._s[ss.VECTORS : ss.VECTORS + n].copy()
+
+
+def whitened(system: System, y: Array) -> tuple[Array, Array]:
+    """The innovations of a series over their deviations, and their variances; without those of the diffuse start."""
+    s, e, F = np.zeros(system.size), np.empty(y.size), np.empty(y.size)
+    system.start(s)
+    ss.innovations.compiled(system.parameters(), s, y, e, F)
+    told = F > 0.0
+    return e[told] / np.sqrt(F[told]), F[told]
+
+
+def regressed(e: Array, X: Array, given: Array, free: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """What remains of whitened innovations less whitened columns, and the coefficients: the free ones are the best."""
+    linear = given.copy()
+    if linear.size:
+        e = e - X @ linear
+    if free.any():
+        linear[free] = np.linalg.lstsq(X[:, free], e, rcond=None)[0]
+        e = e - X[:, free] @ linear[free]
+    return e, linear
+
+
+def surprise(e: Array, F: Array, floor: float) -> float:
+    """-2 / n times the log likelihood with the best scale of all variances, but for constants.
+
+    A series without noise has no finite likelihood: no error counts as smaller than the floor.
+    """
+    return float(math.log(np.mean(e * e) + floor * floor) + np.mean(np.log(F))) if e.size else 0.0
+
+
+def small(y: Array) -> float:
+    """An error that is rounding in this series."""
+    return 1e-14 * max(float(np.nanmean(np.abs(y))), 1e-100)
 
 
 class StateSpace(Kalman):
