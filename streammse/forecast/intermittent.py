@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import ClassVar
 
 from .._jit import Function, ahead_kernel, helper, kernel
 from ..kernels.constants import LARGEST
@@ -75,7 +75,7 @@ def _kernels(value: Function, learn: Function) -> tuple[Function, Function]:
 class _Intermittent(Forecaster):
     """What the methods share: a step and an ``ahead``."""
 
-    _forms: tuple[Function, Function]
+    _forms: ClassVar[tuple[Function, Function]]
 
     def _kernel(self) -> Function:
         return self._forms[0]
