@@ -65,6 +65,7 @@ _WHERE = {
     "HoltWinters": "forecast.ets",
     "ETS": "forecast.ets",
     "ARLS": "forecast.autoregression",
+    "ARNLS": "forecast.gradient_autoregression",
     "Croston": "forecast.intermittent",
     "SBA": "forecast.intermittent",
     "TSB": "forecast.intermittent",

@@ -49,8 +49,9 @@ from numpy.typing import ArrayLike, NDArray
 from ._jit import Function, loop
 from ._jit.instructions import sign_sweep
 from .banks import Bank, bank
-from .filters.gradient import GradientFilter, textbook_unit
+from .filters.gradient import GradientFilter
 from .kernels import fir
+from .kernels.losses import textbook_unit
 from .node import real_array
 
 if TYPE_CHECKING:

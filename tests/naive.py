@@ -364,3 +364,33 @@ def theta(y, alpha, theta, level, line=None, h=0):
             y.append(out[t])
         level = alpha * y[t] + (1 - alpha) * level
     return np.array(out)
+
+
+def gradient_autoregression(y, lags, mu, score, memory=200, regulariser=1e-3):
+    """Normalised descent on the deviations from a running level; a missing sample is its forecast."""
+    past, w, out = [], np.zeros(len(lags)), []
+    level = power = size = seen = errors = 0.0
+    for value in y:
+        forecast, known = np.nan, not np.isnan(value)
+        if len(past) >= max(lags):
+            u = np.array([past[-lag] for lag in lags]) - level
+            forecast = level + w @ u
+            if known:
+                e = value - forecast
+                size = size or abs(e)
+                step = np.clip(size * score(e / size), -max(abs(e), size), max(abs(e), size))
+                w = w + mu * step * u / (u @ u + regulariser * len(lags) * power)
+                errors = min(errors + 1, memory)
+                size += (min(np.sqrt(np.pi / 2) * abs(e), 10 * size) - size) / errors
+        if known:
+            seen = min(seen + 1, memory)
+            off = value - level
+            if seen == 1:
+                level = value
+            else:
+                off = np.clip(off, -10 * np.sqrt(power), 10 * np.sqrt(power)) if power else off
+                level += off / seen
+                power = power + (off**2 - power) / seen if power else off**2
+        past.append(value if known else forecast)
+        out.append(forecast)
+    return np.array(out)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._jit import Function
 from .._jit.instructions import Intrinsic, sign_sweep, sweep
 from ..kernels import fir, losses
+from ..kernels.losses import textbook_unit
 from ..node import Predictor
 from ..param import param
 
@@ -36,11 +37,6 @@ def loss() -> Any:
         encode=lambda one: (one.a, one.b),
         slot=fir.A,
     )
-
-
-def textbook_unit(descended: losses.Loss) -> float:
-    """What makes the textbook's error of the score: textbooks descend e^2 / 2 and e^4 / 4."""
-    return {losses.squared: 0.5, losses.quartic: 0.25}.get(descended, 1.0)
 
 
 class GradientFilter(Predictor):

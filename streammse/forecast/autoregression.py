@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._jit import Function, ahead_kernel, helper, kernel, vector_kernel
 from ..kernels import triangle
 from ..kernels.constants import LARGEST
-from ..kernels.lags import as_lags, lags_in_p
+from ..kernels.lags import FILLED, PEAK, TIME, as_lags, believed, go_on, lag_zero, lags_in_p
 from ..param import param
 from .base import SEEN, Forecaster
 
@@ -21,18 +21,7 @@ Array = NDArray[np.float64]
 FORGETTING, TREND, EXOGENOUS, REGULARISER, NUMBER, LONGEST, LAGS = range(7)
 TRENDS = ("n", "c", "ct")
 
-# s: samples since the first that is known, where the history goes on, how much of it is filled, the largest value; then
-# the history twice over, then the triangle
-TIME, POSITION, FILLED, PEAK, HISTORY = range(1, 6)
-
-BEYOND = 100.0  # a forecast ends at so many times the largest value: what runs away must not fill the history
-
-
-@helper
-def _believed(y, peak):  # type: ignore[no-untyped-def]
-    """A forecast within reason."""
-    most = min(BEYOND * peak, LARGEST)
-    return y if abs(y) <= most else math.copysign(most, y)
+HISTORY = PEAK + 1  # s: the history, then the triangle
 
 
 @helper
@@ -52,20 +41,9 @@ def _row(p, s, at):  # type: ignore[no-untyped-def]
         s[at] = 1.0
     if trend > 1:
         s[at + 1] = s[TIME] + 1.0
-    newest = HISTORY + int(s[POSITION]) + longest  # of lag 0: in the second copy, so that every lag lies before it
+    now = lag_zero(s, HISTORY, longest)
     for i in range(number):
-        s[at + trend + i] = s[newest - int(p[LAGS + i])]
-
-
-@helper
-def _go_on(s, longest, value):  # type: ignore[no-untyped-def]
-    """Put a value into the history."""
-    i = int(s[POSITION])
-    s[HISTORY + i] = value
-    s[HISTORY + i + longest] = value
-    s[POSITION] = i + 1 if i + 1 < longest else 0
-    s[FILLED] = min(s[FILLED] + 1.0, float(longest))
-    s[TIME] += 1.0
+        s[at + trend + i] = s[now - int(p[LAGS + i])]
 
 
 @helper
@@ -82,14 +60,14 @@ def _advance(p, s, d, whole):  # type: ignore[no-untyped-def]
         _row(p, s, at)
         triangle.listen(s, at, n, p[FORGETTING], learn)
         y = triangle.fold(s, at, n, p[FORGETTING], p[REGULARISER], learn, d if learn else 0.0)
-        y = _believed(y, s[PEAK])
+        y = believed(y, s[PEAK])
         if s[SEEN] < longest + n:
             y = math.nan
-    last = s[HISTORY + int(s[POSITION]) + longest - 1]
+    last = s[lag_zero(s, HISTORY, longest) - 1]
     if known:
         s[SEEN] += 1.0
         s[PEAK] = max(s[PEAK], abs(d))
-    _go_on(s, longest, d if known else y if math.isfinite(y) else last)
+    go_on(s, HISTORY, longest, d if known else y if math.isfinite(y) else last)
     return y
 
 
@@ -116,15 +94,15 @@ def _ahead(p: Any, s: Any, out: Any) -> None:
     at = HISTORY + 2 * longest
     triangle.solve(s, at, n)
     w = at + triangle.WEIGHTS * ((n + 3) // 4 * 4)
-    newest = HISTORY + int(s[POSITION]) + longest
+    now = lag_zero(s, HISTORY, longest)
     for h in range(out.size):
         y = s[w] if trend > 0 else 0.0
         if trend > 1:
             y += s[w + 1] * (s[TIME] + 1.0 + h)
         for i in range(number):
             lag = int(p[LAGS + i])
-            y += s[w + trend + i] * (out[h - lag] if lag <= h else s[newest + h - lag])
-        out[h] = _believed(y, s[PEAK])
+            y += s[w + trend + i] * (out[h - lag] if lag <= h else s[now + h - lag])
+        out[h] = believed(y, s[PEAK])
     triangle.wipe(s, at, n)
 
 

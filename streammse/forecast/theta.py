@@ -323,11 +323,12 @@ class _ThetaModel(Forecaster):
 
     def _descend(self, start: fit.Found, x: Array, y: Array, loss: Loss) -> fit.Found:
         """From the least squares to the least of another loss."""
-        free = [fit.Free(start.p.size + LEVEL, unit=0.0)]
+        free = []
         if self._values["alpha"] is None:
             free.append(fit.Free(ALPHA, *ALPHAS))
         if self._given_share() < 0.0:
             free.append(fit.Free(THETA, 1.0, STEEPEST))
+        free.append(fit.Free(start.p.size + LEVEL, unit=0.0))
         trial = np.concatenate([start.p, start.s])[[one.where for one in free]]
         problem = fit.Problem(self._kernel(), start.p, start.s, tuple(free), trial[None])
         return fit.minimise(problem, x, y, loss) or start

@@ -1,10 +1,46 @@
-"""Which lags an autoregression has: checked, and as the kernels read them in ``p``."""
+"""Autoregressions: which lags they have, and the history that these reach into.
+
+The history is a ring of as many values as the longest lag, written twice, so that every lag lies before the newest
+value without a turn. A missing value is the forecast of it, which is kept within reason.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from typing import Any
+
+from .._jit import helper
+from .constants import LARGEST
+
+#: s: samples since the first that is known, where the ring goes on, how much of it is filled, the largest value
+TIME, POSITION, FILLED, PEAK = range(1, 5)
+
+BEYOND = 100.0  # a forecast ends at so many times the largest value: what runs away must not fill the history
+
+
+@helper
+def believed(y, peak):  # type: ignore[no-untyped-def]
+    """A forecast within reason."""
+    most = min(BEYOND * peak, LARGEST)
+    return y if abs(y) <= most else math.copysign(most, y)
+
+
+@helper
+def go_on(s, at, longest, value):  # type: ignore[no-untyped-def]
+    """Put a value into the history, which begins at s[at]."""
+    i = int(s[POSITION])
+    s[at + i] = value
+    s[at + i + longest] = value
+    s[POSITION] = i + 1 if i + 1 < longest else 0
+    s[FILLED] = min(s[FILLED] + 1.0, float(longest))
+    s[TIME] += 1.0
+
+
+@helper
+def lag_zero(s, at, longest):  # type: ignore[no-untyped-def]
+    """Where the sample to come would lie: lag l is so many places before."""
+    return at + int(s[POSITION]) + longest
 
 
 def as_lags(name: str, value: Any) -> int | tuple[int, ...]:

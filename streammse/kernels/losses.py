@@ -389,3 +389,8 @@ def _epsilon_score(e: float, a: float, b: float) -> float:
 epsilon_insensitive = Loss(
     "epsilon_insensitive", _epsilon, _epsilon_score, None, 0.1, 0.0, ("eps",), ((0.0, math.inf),)
 )
+
+
+def textbook_unit(descended: Loss) -> float:
+    """What makes the textbook's error of the score: textbooks descend e^2 / 2 and e^4 / 4."""
+    return {squared: 0.5, quartic: 0.25}.get(descended, 1.0)
