@@ -1,4 +1,4 @@
-"""Autoregression, learnt one sample at a time by the normalised gradient of any loss: n operations where ARLS has n^2."""
+"""Autoregression, learnt one sample at a time by the normalised gradient of any loss, in n operations a sample."""
 
 from __future__ import annotations
 
