@@ -26,7 +26,7 @@ FLOORS = [
     {"node"},
     {"fit"},
     {"metrics", "filters", "denoise", "forecast"},
-    {"catalog", "banks", "losses", "own", "theory"},
+    {"catalog", "banks", "losses", "named", "own", "theory"},
     {"backtesting"},
     {"io"},
     {"plot", "report", "runner", "stories"},

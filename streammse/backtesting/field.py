@@ -36,12 +36,20 @@ class Contestant:
     @property
     def estimates(self) -> bool:
         """Whether it has parameters that history can tell."""
-        return isinstance(self.node, Forecaster) and bool(self.node._estimated)
+        return self.node is not None and any(one._estimated for one in _with_experts(self.node))
 
     @property
     def unfitted(self) -> bool:
         """Whether such a parameter is still open."""
-        return self.estimates and any(self.node.params.get(name) is None for name in self.node._estimated)  # type: ignore[union-attr]
+        return self.node is not None and any(one._open() for one in _with_experts(self.node))
+
+
+def _with_experts(node: Predictor) -> list[Forecaster]:
+    """A forecaster, and those that it is made of."""
+    found = [node] if isinstance(node, Forecaster) else []
+    for one in node.params.get("models") or ():
+        found += _with_experts(one)
+    return found
 
 
 def kind_of(node: Predictor) -> int:

@@ -53,7 +53,7 @@ def picture(result: Result, series: int) -> Any:
         axes.margins(x=0.01)
         axes.spines[["top", "right"]].set_visible(False)
     handles, labels = ahead.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(5, len(labels)), frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(6, len(labels)), frameon=False, fontsize=9)
     return figure
 
 
@@ -118,5 +118,7 @@ def _log_where_it_helps(axes: Any) -> None:
     drawn = drawn[np.isfinite(drawn)]
     if drawn.size and drawn.min() > 0.0 and drawn.max() > 20.0 * drawn.min():
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}" if drawn.max() < 50.0 * drawn.min() else "")
     elif drawn.size:
         axes.set_ylim(bottom=0.0)

@@ -132,8 +132,8 @@ def backtest(
     >>> y = np.cumsum(np.random.default_rng(0).standard_normal(5000))
     >>> result = sm.backtest(y, [sm.Naive(), sm.Drift()], horizon=3, start=50)
     >>> result.mse.round(1)
-    array([[1. , 2. , 3.1],
-           [1. , 2.1, 3.1]])
+    array([[1., 2., 3.],
+           [1., 2., 3.]])
 
     References
     ----------

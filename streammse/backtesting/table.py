@@ -72,17 +72,17 @@ class Table:
         pl: Any = import_module("polars")
         return pl.from_arrow(self.to_arrow())
 
-    def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a CSV file; a figure that does not exist is an empty cell."""
+    def to_csv(self, path: Any) -> None:
+        """Write a CSV file (a path, or a file that is open); a figure that does not exist is an empty cell."""
         from pyarrow import csv
 
-        csv.write_csv(self._arrow(nulls=True), fspath(path))
+        csv.write_csv(self._arrow(nulls=True), _place(path))
 
-    def to_parquet(self, path: str | PathLike[str]) -> None:
-        """Write a Parquet file."""
+    def to_parquet(self, path: Any) -> None:
+        """Write a Parquet file (a path, or a file that is open)."""
         from pyarrow import parquet
 
-        parquet.write_table(self.to_arrow(), fspath(path))
+        parquet.write_table(self.to_arrow(), _place(path))
 
     def _arrow(self, nulls: bool) -> Any:
         """As an Arrow table; NaN stays NaN, or becomes null."""
@@ -103,6 +103,10 @@ class Table:
         if len(self) > SHOWN:
             lines.append(f"... {len(self) - SHOWN:,} more rows")
         return "\n".join(lines)
+
+
+def _place(path: Any) -> Any:
+    return fspath(path) if isinstance(path, PathLike) else path
 
 
 def _column(values: NDArray[Any], nulls: bool) -> Any:
