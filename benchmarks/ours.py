@@ -7,7 +7,7 @@ from typing import Any
 import streammse as sm
 
 from .timing import Call
-from .workloads import MU, identification, pairs
+from .workloads import MU, identification, pairs, season
 
 BLOCK = 512
 
@@ -87,3 +87,31 @@ def one_after_another(rows: int, taps: int, samples: int) -> dict[str, Call]:
         return [one.run(x, d) for one, x, d in zip(filters, data.x, data.d, strict=True)]
 
     return {"": Call(call, rows * samples)}
+
+
+def _smoothing(rate: float) -> sm.HoltWinters:
+    return sm.HoltWinters(season=12, alpha=rate, beta=0.02, gamma=0.1)
+
+
+def ensemble(experts: int, samples: int) -> dict[str, Call]:
+    """One sample of all experts and of the rule that weighs them, the slowest of those that learn."""
+    y = season(samples)
+    model = sm.ExponentialWeights([_smoothing(0.05 + 0.9 * k / experts) for k in range(experts)])
+    return {"": Call(lambda: model.run(y), samples)}
+
+
+def median_ensemble(experts: int, samples: int) -> dict[str, Call]:
+    y = season(samples)
+    model = sm.MedianEnsemble([_smoothing(0.05 + 0.9 * k / experts) for k in range(experts)])
+    return {"": Call(lambda: model.run(y), samples)}
+
+
+def so_many_times_one(experts: int, samples: int) -> dict[str, Call]:
+    """The same experts one after another, each over the whole series."""
+    y = season(samples)
+    models = [_smoothing(0.05 + 0.9 * k / experts) for k in range(experts)]
+
+    def call() -> Any:
+        return [one.run(y)[-1] for one in models]
+
+    return {"": Call(call, samples)}

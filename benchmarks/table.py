@@ -162,6 +162,14 @@ def table(part: float = 1.0) -> list[Race]:
             ours("bank", 64, 32, some(10_000, 5000)),
             (Against("one after another", (faster(1.7),), ours("one_after_another", 64, 32, some(10_000, 5000))),),
         ),
+        *(
+            Race(
+                f"{rule} of 60 Holt-Winters",
+                ours(entry, 60, some(10_000)),
+                (Against("60 times one", (at_most(1.5),), ours("so_many_times_one", 60, some(10_000))),),
+            )
+            for rule, entry in (("exponential weights", "ensemble"), ("median", "median_ensemble"))
+        ),
         Race(
             "import streammse",
             processes("python", "import streammse"),

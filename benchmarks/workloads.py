@@ -48,3 +48,11 @@ def pairs(samples: int) -> tuple[Array, Array]:
     prediction[0] = 0.0
     prediction[1:] = truth[:-1]
     return truth, prediction
+
+
+@lru_cache(maxsize=2)
+def season(samples: int) -> Array:
+    """A monthly season on a slope, in noise: what a forecaster learns."""
+    rng = np.random.default_rng([SEED, samples, 12])
+    t = np.arange(samples)
+    return 100.0 + 0.01 * t + 10.0 * np.sin(2.0 * np.pi * t / 12.0) + 3.0 * rng.standard_normal(samples)

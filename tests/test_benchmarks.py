@@ -68,6 +68,15 @@ def test_the_floor_reads_both_arrays():
     assert rival_c.read_both(SAMPLES)[""].call() == pytest.approx(a.sum() + b.sum(), rel=1e-9)
 
 
+def test_the_ensemble_forecasts_by_the_experts_that_run_one_by_one():
+    (mixed,) = (one.call() for one in ours.ensemble(60, SAMPLES).values())
+    (median,) = (one.call() for one in ours.median_ensemble(60, SAMPLES).values())
+    (each,) = (one.call() for one in ours.so_many_times_one(60, SAMPLES).values())
+    assert len(each) == 60
+    assert min(each) <= mixed[-1] <= max(each)
+    assert median[-1] == pytest.approx(np.median(each), rel=1e-12)
+
+
 def test_contestants_take_turns_and_change_who_begins():
     calls = []
     contestants = {name: timing.Call(lambda name=name: calls.append(name), samples=2) for name in "ab"}

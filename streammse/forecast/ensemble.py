@@ -140,7 +140,8 @@ class Ensemble(Forecaster):
         """
         _, series = self._arrange(y, x)
         self._long_enough(series)
-        if isinstance(self._values, MappingProxyType):
+        values: Any = self._values
+        if isinstance(values, MappingProxyType):
             raise TypeError("the parameters of a row are those of its bank: fit the node before it becomes a bank")
         fitted = [one.clone() for one in self.models]
         for one in fitted:
@@ -384,14 +385,17 @@ class BestSoFar(Weighted):
 class Middle(Ensemble):
     """An ensemble that weighs nobody: the mean of the forecasts in the middle."""
 
-    _lists = 3
+    _lists = 1
 
-    def _kernel(self) -> Function:
-        return rules.trimmed
+    def _own_size(self) -> int:
+        return super()._own_size() + -(-len(self.models) // rules.LANES) * rules.LANES
 
     def _fresh(self, s: Array) -> None:
         super()._fresh(s)
-        self._list(s, 1)[:] = np.arange(len(self.models))
+        s[super()._own_size() : self._own_size()] = rules.LAST_OF_ALL
+
+    def _kernel(self) -> Function:
+        return rules.trimmed
 
     @property
     def lookback(self) -> float:
