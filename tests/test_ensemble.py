@@ -235,7 +235,7 @@ def test_exponential_weights_of_a_convex_loss(experts, name):
 @pytest.mark.parametrize("gradient", [True, False])
 @each_sequence
 def test_adahedge(experts, name, gradient):
-    """De Rooij et al., theorem 6, at every time: 2 sqrt(V ln K) + S (4/3 ln K + 2), V the variance by the weights."""
+    """De Rooij et al., section 2, at every time: 2 sqrt(V ln K) + S (4/3 ln K + 2), V the variance by the weights."""
     samples = 2000
     f, choose = sequences(samples, experts)[name]
     model = sm.ExponentialWeights(scripted(f), gradient=gradient)
@@ -262,7 +262,7 @@ def known_scale(f: np.ndarray, choose: Any) -> tuple[np.ndarray, Any]:
 
 @each_sequence
 def test_ml_poly(experts, name):
-    """Gaillard et al., theorem 5, where the scale is known; and what shrinking costs where it is not."""
+    """The bound of Gaillard et al. where the scale is known; and what shrinking costs where it is not."""
     samples = 2000
     f, choose = sequences(samples, experts)[name]
     outputs, y = play(sm.MLPoly(scripted(f), gradient=False), f, choose)
@@ -286,7 +286,7 @@ def test_ml_poly(experts, name):
 @each_sequence
 @pytest.mark.parametrize("gradient", [True, False])
 def test_boa(experts, name, gradient):
-    """Wintenberger, theorem 3, with the constants that follow for these learning rates, against every expert."""
+    """The second-order bound of Wintenberger, with the constants that follow for these rates, against every expert."""
     samples = 2000
     f, choose = sequences(samples, experts)[name]
     outputs, y = play(sm.BOA(scripted(f), gradient=gradient), f, choose)
@@ -641,3 +641,31 @@ def test_chunks_of_any_size_and_reset():
     edges = [0, 1, 2, 17, 17, 300, 400]
     np.testing.assert_array_equal(np.concatenate([parts.run(y[a:b]) for a, b in pairwise(edges)]), expected)
     np.testing.assert_array_equal(parts.reset().run(y), expected)
+
+
+def test_models_with_parameters_to_estimate():
+    y, more = season_and_noise(), season_and_noise(seed=1)
+    model = sm.BOA([sm.HoltWinters(season=12), sm.SES(alpha=0.3), sm.SES()])
+    assert model._open()
+    model.fit(y)
+    assert not model._open()
+    alone = [sm.HoltWinters(season=12).fit(y), sm.SES(alpha=0.3).fit(y), sm.SES().fit(y)]
+    assert [one.alpha for one in model.models] == [one.alpha for one in alone]
+    for mine, other in zip(model.experts, alone, strict=True):
+        np.testing.assert_array_equal(mine.forecast(24), other.forecast(24))
+    resumed = [sm.load(model.snapshot()), pickle.loads(pickle.dumps(model)), copy.deepcopy(model)]
+    expected = model.run(more)
+    for one in resumed:
+        np.testing.assert_array_equal(one.run(more), expected)
+        np.testing.assert_array_equal(one.reset().run(y), model.clone().run(y))
+    with pytest.raises(TypeError, match="fit the node before it becomes a bank"):
+        sm.bank(model, 2)[0].fit(y)
+
+
+def test_a_backtest_fits_an_ensemble_and_goes_on():
+    y = season_and_noise()
+    models = [sm.SeasonalNaive(12), sm.HoltWinters(season=12)]
+    result = sm.backtest(y, [sm.BOA(models), sm.MedianEnsemble(models)], horizon=1, start=50)
+    for mse, cls in zip(result.mse[:, 0], (sm.BOA, sm.MedianEnsemble), strict=True):
+        fitted = cls(models).fit(y[:50])
+        assert mse == pytest.approx(np.mean((y[50:] - fitted.run(y[50:])) ** 2), rel=1e-12)

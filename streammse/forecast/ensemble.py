@@ -246,8 +246,8 @@ class ExponentialWeights(Descending):
     References
     ----------
     N. Cesa-Bianchi and G. Lugosi, Prediction, Learning, and Games, 2006, sections 2.2, 2.4 and 3.3. S. de Rooij,
-    T. van Erven, P. Grunwald and W. Koolen, "Follow the leader if you can, hedge if you must", JMLR 15, 2014, eq. 4
-    and theorem 8. Y. Freund, R. Schapire, Y. Singer and M. Warmuth, "Using and combining predictors that specialize",
+    T. van Erven, P. Grunwald and W. Koolen, "Follow the leader if you can, hedge if you must", JMLR 15, 2014,
+    section 2. Y. Freund, R. Schapire, Y. Singer and M. Warmuth, "Using and combining predictors that specialize",
     STOC 1997.
     """
 
@@ -295,8 +295,8 @@ class MLPoly(Descending):
 
     References
     ----------
-    P. Gaillard, G. Stoltz and T. van Erven, "A second-order bound with excess losses", COLT 2014, section 3.2 and
-    theorem 5; section 5 for experts that sleep.
+    P. Gaillard, G. Stoltz and T. van Erven, "A second-order bound with excess losses", COLT 2014: the algorithm
+    ML-Poly and its bound; the reduction for experts that report their confidence is that for experts that sleep.
     """
 
     _rule = rules.polynomial
@@ -338,7 +338,8 @@ class BOA(Descending):
 
     References
     ----------
-    O. Wintenberger, "Optimal learning with Bernstein online aggregation", Machine Learning 106, 2017, section 2.
+    O. Wintenberger, "Optimal learning with Bernstein online aggregation", Machine Learning 106, 2017: the version
+    with multiple learning rates.
     """
 
     _rule = rules.bernstein
