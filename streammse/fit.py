@@ -36,7 +36,9 @@ SKIP, RELATIVE, ROUNDS, ENOUGH, DESCENTS = range(5)
 VALUE, COUNT, ROUND, SQUARES, LOGS, RESULTS = range(6)
 
 STEP = 1e-7  # of a finite difference, in units of the number
+COARSE = 1e-3  # a gain below this share ends the search over the parameters alone
 SMALL = 1e-6  # an error below this share of the scale of the series weighs as one of this size (absolute loss)
+TOGETHER = 4  # samples whose slopes are gathered at once
 WORDS = 5  # of a bound kernel, as ``drive.bind`` lays them out
 
 
@@ -53,7 +55,7 @@ class Problem(NamedTuple):
     """What is sought: a kernel with its parameters and start state, and which of their numbers are free.
 
     ``trials`` are starting points, a row each in the order of ``free``; NaN in one stands for what ``begin`` puts
-    there. ``decode(p, s, theta)`` may turn what the free numbers wrote into p and s into what the kernel wants, and
+    there; parameters come before states. ``decode(p, s, theta)`` may turn what the free numbers wrote into p and s into what the kernel wants, and
     ``begin(p, s, y)`` fills the start state from the series, knowing the parameters; both are written as an
     ``ahead_kernel``. Errors of the first ``skip`` samples do not count.
     """
@@ -115,9 +117,8 @@ def _place(base_p: Any, base_s: Any, where: Any, theta: Any, P: Any, S: Any, j: 
 
 
 @rare
-def _factor(A: Any, M: Any, g: Any, damping: float, held: Any, step: Any) -> bool:
+def _factor(A: Any, M: Any, g: Any, k: int, damping: float, held: Any, step: Any) -> bool:
     """step = -(A + damping diag A)^-1 g for the numbers that are not held; False where that has no solution."""
-    k = g.size
     top = 0.0
     for i in range(k):
         if not held[i]:
@@ -171,6 +172,15 @@ def _gauge(y: Any) -> float:
     return abs(mean) if 0.0 < abs(mean) < math.inf else 1.0
 
 
+@rare
+def _gather(A: Any, rows: Any, weighed: Any, k: int) -> None:
+    """A += weighed' rows over four samples: one look at A for four of them."""
+    for i in range(k):
+        a, b, c, d = weighed[0, i], weighed[1, i], weighed[2, i], weighed[3, i]
+        for j in range(i + 1):
+            A[i, j] += (a * rows[0, j] + b * rows[1, j]) + (c * rows[2, j] + d * rows[3, j])
+
+
 @helper
 def _weight(e: float, score: float, least: float) -> float:
     """Of an error whose loss has this score: the square that has the same slope there."""
@@ -215,13 +225,25 @@ def _search(vector: bool) -> Function:
 
     @rare
     def slopes(
-        bounds: Any, x: Any, y: Any, tell: Any, loss: int, score: Any, least: float, h: Any, g: Any, A: Any, row: Any
+        bounds: Any,
+        x: Any,
+        y: Any,
+        tell: Any,
+        loss: int,
+        score: Any,
+        least: float,
+        k: int,
+        h: Any,
+        g: Any,
+        A: Any,
+        lean: Any,
+        rows: Any,
+        weighed: Any,
     ) -> bool:
         """Gradient g and curvature A of the mean loss; False where a forecast is not finite."""
-        k = g.size
+        filled = 0
         skip, relative = int(tell[SKIP]), tell[RELATIVE] != 0.0
         first = bounds.ctypes.data
-        lean = row[k:]  # mean slope of log abs(m), for multiplicative errors
         for i in range(k):
             g[i] = 0.0
             lean[i] = 0.0
@@ -232,7 +254,7 @@ def _search(vector: bool) -> Function:
             m = call(first, x[t], y[t])
             counts = math.isfinite(m) and t >= skip and math.isfinite(y[t])
             for j in range(k):
-                row[j] = (call(first + 8 * WORDS * (j + 1), x[t], y[t]) - m) * h[j]
+                rows[filled, j] = (call(first + 8 * WORDS * (j + 1), x[t], y[t]) - m) * h[j]
             if not counts:
                 if begun and not math.isfinite(m):
                     return False
@@ -249,16 +271,22 @@ def _search(vector: bool) -> Function:
                 pull = 2.0 * e * y[t] / (m * m)
                 w = 2.0 * (y[t] / (m * m)) ** 2
                 for j in range(k):
-                    lean[j] += row[j] / m
+                    lean[j] += rows[filled, j] / m
             elif loss != 0:
                 call_step(loss, e, 0.0)
                 pull = score[0]
                 w = _weight(e, pull, least)
             for i in range(k):
-                g[i] -= pull * row[i]
-                scaled = w * row[i]
-                for j in range(i + 1):
-                    A[i, j] += scaled * row[j]
+                g[i] -= pull * rows[filled, i]
+                weighed[filled, i] = w * rows[filled, i]
+            filled += 1
+            if filled == TOGETHER:
+                _gather(A, rows, weighed, k)
+                filled = 0
+        for b in range(filled, TOGETHER):
+            for i in range(k):
+                rows[b, i] = weighed[b, i] = 0.0
+        _gather(A, rows, weighed, k)
         if n == 0:
             return False
         factor = 1.0 / n
@@ -316,7 +344,8 @@ def _search(vector: bool) -> Function:
         decode = decodes.ctypes.data if addresses[2] != 0 else 0
         each = 8 * WORDS if addresses[2] != 0 else 0
 
-        A, M, g, h, row = np.empty((k, k)), np.empty((k, k)), np.empty(k), np.empty(k), np.empty(2 * k)
+        A, M, g, h, lean = np.empty((k, k)), np.empty((k, k)), np.empty(k), np.empty(k), np.empty(k)
+        rows, weighed = np.empty((TOGETHER, k)), np.empty((TOGETHER, k))
         theta, near, step, held = np.empty(k), np.empty(k), np.empty(k), np.zeros(k, dtype=np.bool_)
         start_s, least_s = base_s.copy(), base_s.copy()
         gauge = _gauge(y)
@@ -364,11 +393,17 @@ def _search(vector: bool) -> Function:
                 continue
             tried[which] = math.inf  # once is enough
 
-            damping = 1e-3
-            turns, small = 0, 0
+            # first the parameters alone, which costs little, then the start states with them
+            active = 0
+            for i in range(k):
+                if where[i] < np_:
+                    active += 1
+            if active == 0:
+                active = k
+            damping, turns, small = 1e-3, 0, 0
             while turns < int(tell[ROUNDS]) and value > 0.0:
                 turns += 1
-                for j in range(k):
+                for j in range(active):
                     change = STEP * max(abs(theta[j]), unit[j])
                     if theta[j] + change > high[j]:
                         change = -change
@@ -377,39 +412,42 @@ def _search(vector: bool) -> Function:
                     h[j] = 1.0 / (near[j] - theta[j])
                     _place(base_p, base_s, where, near, P, S, j + 1, decode + each * (j + 1))
                 _place(base_p, base_s, where, theta, P, S, 0, decode)
-                if not slopes(bounds, x, y, tell, loss, score, SMALL * gauge, h, g, A, row):
+                if not slopes(bounds, x, y, tell, loss, score, SMALL * gauge, active, h, g, A, lean, rows, weighed):
                     break
-                for i in range(k):
+                near[:] = theta
+                for i in range(active):
                     held[i] = (theta[i] <= low[i] and g[i] > 0.0) or (theta[i] >= high[i] and g[i] < 0.0)
-                better, came = False, value
+                came = value
                 for _ in range(12):
-                    if _factor(A, M, g, damping, held, step):
-                        for i in range(k):
+                    if _factor(A, M, g, active, damping, held, step):
+                        for i in range(active):
                             near[i] = min(max(theta[i] + step[i], low[i]), high[i])
                         _place(base_p, base_s, where, near, P, S, 0, decode)
                         came = measure(first, x, y, tell, loss, told)
                         if came < value:
-                            better = True
                             break
                     damping = max(4.0 * damping, 1e-4)
-                if not better:
-                    break
-                expected = 0.0
-                for i in range(k):
-                    change = near[i] - theta[i]
-                    expected -= g[i] * change
-                    for j in range(k):
-                        expected -= 0.5 * change * A[i, j] * (near[j] - theta[j])
                 gain = value - came
-                if gain > 0.75 * expected:
-                    damping *= 0.1
-                elif gain < 0.25 * expected:
-                    damping *= 3.0
-                damping = max(damping, 1e-9)
-                theta[:] = near
+                if gain > 0.0:
+                    expected = 0.0
+                    for i in range(active):
+                        change = near[i] - theta[i]
+                        expected -= g[i] * change
+                        for j in range(active):
+                            expected -= 0.5 * change * A[i, j] * (near[j] - theta[j])
+                    if gain > 0.75 * expected:
+                        damping *= 0.1
+                    elif gain < 0.25 * expected:
+                        damping *= 3.0
+                    damping = max(damping, 1e-9)
+                    theta[:] = near
+                    value = came
+                if active < k:
+                    if not gain > COARSE * value:
+                        active, damping = k, 1e-3
+                    continue
                 small = small + 1 if gain <= tell[ENOUGH] * value else 0
-                value = came
-                if small >= 2:
+                if not gain > 0.0 or small >= 2:
                     break
             if value < least:
                 least = value

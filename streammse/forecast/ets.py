@@ -17,6 +17,7 @@ from .base import Forecaster, estimated, what_fit_found
 
 LEAST, MOST = 1e-4, 0.9999  # of alpha and of the two ratios, as in R
 DAMPING = 0.8, 0.98
+ENOUGH = 1e-5  # a gain below this share of the mean loss is not worth another round
 #: starting points for alpha, beta / alpha, gamma / (1 - alpha), phi
 STARTS = (
     (0.5, 0.1, 0.1, 0.95),
@@ -190,7 +191,9 @@ def smoothing_problem(
     for one in free:
         p[one.where] = trials[0, free.index(one)]  # no longer NaN: this one is free
     s = np.zeros(size) if before is None else before.copy()
-    return fit.Problem(k.ets, p, s, (*free, *states), trials, k.ets_begin, k.ets_decode, relative=relative)
+    return fit.Problem(
+        k.ets, p, s, (*free, *states), trials, k.ets_begin, k.ets_decode, relative=relative, enough=ENOUGH
+    )
 
 
 def _weight(until: float, doc: str, slot: int, low: float = 0.0) -> Any:

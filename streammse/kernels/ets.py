@@ -22,8 +22,9 @@ from .._jit import ahead_kernel, helper, kernel, rare
 from .constants import LARGEST, SMALLEST
 
 # p: the kernel does not look at the two ratios, they are what a search moves (beta = alpha ratio, gamma = (1 - alpha)
-# ratio, so that limits on each alone keep the model stable); NaN: this one is given
-ALPHA, BETA, GAMMA, PHI, SEASON, TREND, SEASONAL, NEEDS, BETA_RATIO, GAMMA_RATIO, P_SIZE = range(11)
+# ratio, so that limits on each alone keep the model stable); NaN: this one is given. BY_NEW: a factor of the season is
+# learnt by e over the new level instead of q, as statsmodels has it
+ALPHA, BETA, GAMMA, PHI, SEASON, TREND, SEASONAL, NEEDS, BETA_RATIO, GAMMA_RATIO, BY_NEW, P_SIZE = range(12)
 
 # s: how many samples were seen; the phase of the season (before there is a level and no season: samples since the last
 # one); level, slope, and the season phase by phase
@@ -115,7 +116,8 @@ def ets(p: Any, s: Any, x: float, d: float) -> Any:
             s[at] = c + p[GAMMA] * e
         elif seasonal == MULTIPLICATIVE:
             f = _over(e, c)
-            s[at] = max(c + p[GAMMA] * _over(e, q), FLOOR)
+            by = q if p[BY_NEW] == 0.0 else q + p[ALPHA] * f
+            s[at] = max(c + p[GAMMA] * _over(e, by), FLOOR)
         q += p[ALPHA] * f
         if trend == ADDITIVE:
             b += p[BETA] * f
