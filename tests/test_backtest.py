@@ -822,3 +822,90 @@ def test_memory_of_scores_does_not_grow_with_the_series():
     small, large = (sm.backtest(wave(n), sm.Naive(), horizon=5, start=20)._sums[0] for n in (100, 5000))
     assert small.totals.nbytes == large.totals.nbytes
     assert small.kept.size == large.kept.size == 0
+
+
+# Models with parameters to estimate
+
+
+def smooth(model, y):
+    """A clone that has learnt y, its parameters as they are."""
+    fresh = model.clone()
+    fresh.run(y)
+    return fresh
+
+
+def test_an_open_model_is_fitted_to_what_comes_before_the_first_origin():
+    y = wave(150)
+    model = sm.HoltWinters(12)
+    result = sm.backtest(y, model, horizon=5, start=60, keep_errors=True)
+    assert model.fitted is None  # the caller's own stays as it was
+    fitted = sm.HoltWinters(12).fit(y[:60])
+    for i, k in enumerate(result.origins[:-5]):
+        wanted = y[k : k + 5] - smooth(fitted, y[:k]).forecast(5)
+        np.testing.assert_allclose(result.errors[0, 0, i], wanted, rtol=1e-10, atol=1e-10)
+    again = sm.backtest(y, fitted, horizon=5, start=60, keep_errors=True)  # it keeps its numbers
+    np.testing.assert_array_equal(again.errors, result.errors)
+    live = sm.LiveBacktest(fitted, horizon=5, start=60)
+    live.run(y)
+    assert live.mse.tobytes() == again.mse[0].tobytes()
+    with pytest.raises(ValueError, match="has parameters to estimate: fit it on history first"):
+        sm.LiveBacktest(model, horizon=5, start=60)
+    given_all = sm.HoltWinters(12, alpha=0.3, beta=0.1, gamma=0.2)
+    wanted = twin(y, given_all, 5, 60)
+    result = sm.backtest(y, given_all, horizon=5, start=60, keep_errors=True)
+    np.testing.assert_allclose(result.errors[0, 0], wanted, rtol=1e-10, atol=1e-10)
+
+
+def test_each_series_has_a_fit_of_its_own_in_threads_too():
+    several = [wave(100, seed) * 10.0**seed for seed in range(4)]
+    one = sm.backtest(several, [sm.SES(), sm.Naive()], horizon=3, start=40, keep_errors=True, workers=1)
+    for row, y in enumerate(several):
+        alone = sm.backtest(y, sm.SES().fit(y[:40]), horizon=3, start=40, keep_errors=True)
+        np.testing.assert_array_equal(one.errors[0, row], alone.errors[0, 0])
+    two = sm.backtest(several, [sm.SES(), sm.Naive()], horizon=3, start=40, keep_errors=True, workers=2)
+    assert two.errors.tobytes() == one.errors.tobytes()
+    with pytest.raises(ValueError, match="series 'b', SES.*cannot be fitted|series 'b'"):
+        sm.backtest({"a": several[0], "b": np.full(100, np.nan)}, sm.SES(), start=40)
+
+
+@pytest.mark.parametrize("window", [None, 50])
+def test_refit_estimates_anew_from_what_is_known(window):
+    y = np.r_[wave(90), 5.0 * wave(60, 1)]
+    protocol = {"horizon": 4, "start": 60, "stride": 2, "window": window}
+    result = sm.backtest(y, sm.SES(), **protocol, refit=10, keep_errors=True)
+    once = sm.backtest(y, sm.SES(), **protocol, keep_errors=True)
+    np.testing.assert_array_equal(result.errors[0, 0, :10], once.errors[0, 0, :10])
+    assert not np.array_equal(result.errors[0, 0, 10:], once.errors[0, 0, 10:])
+    node = sm.SES()
+    for i, k in enumerate(result.origins):
+        first = max(0, k - window) if window else 0
+        if i % 10 == 0:
+            node.fit(y[first:k])
+        if window:  # the weight that was found, and a start from the window itself
+            fresh = sm.SES(alpha=node.alpha)
+            fresh.run(y[first:k])
+        else:
+            fresh = smooth(node, y[:k])
+        said = fresh.forecast(4)[: len(y) - k]
+        np.testing.assert_allclose(result.errors[0, 0, i, : len(said)], y[k : k + 4] - said, rtol=1e-9, atol=1e-9)
+
+
+def test_refit_looks_at_nothing_that_comes_later():
+    y, k = wave(140), 100
+    changed = y.copy()
+    changed[k:] = 1e4
+    a, b = (sm.backtest(z, sm.HoltWinters(12), horizon=3, start=60, refit=7, keep_errors=True) for z in (y, changed))
+    known = a.origins <= k
+    assert a._kept()[0].kept[0, known].tobytes() == b._kept()[0].kept[0, known].tobytes()
+
+
+def test_an_ensemble_and_its_experts():
+    y = wave(150)
+    experts = [sm.Naive(), sm.SES(alpha=0.3), sm.SeasonalNaive(12)]
+    model = sm.ExponentialWeights(experts)
+    result = sm.backtest(y, model, horizon=4, start=60, keep_errors=True)
+    np.testing.assert_allclose(result.errors[0, 0], twin(y, model, 4, 60), rtol=1e-10, atol=1e-10)
+    fitted = sm.backtest(y, sm.ExponentialWeights([sm.Naive(), sm.SES()]), horizon=4, start=60, keep_errors=True)
+    wanted = sm.ExponentialWeights([sm.Naive(), sm.SES().fit(y[:60])])
+    wanted = sm.backtest(y, wanted, horizon=4, start=60, keep_errors=True)
+    np.testing.assert_allclose(fitted.errors, wanted.errors, rtol=1e-12)

@@ -201,3 +201,47 @@ def test_files_verdict_and_status(
         module.main(tmp_path)
     assert left.value.code == 1
     assert "MISSED: " in capsys.readouterr().out
+
+
+def test_airline_backtest_reaches_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    airline = scenario("airline_backtest")
+    told_ = airline.story()
+    assert told_.passengers[[0, -1]].tolist() == [112.0, 432.0]  # as Box and Jenkins print it
+    assert told_.months[-1] == np.datetime64("1960-12")
+    assert told_.reached
+    errors = told_.result.errors[:, 0]
+    assert errors.shape == (5, 84, 12)
+    y = told_.passengers
+    for i, k in ((0, 60), (70, 130)):  # the yardstick is what its name says
+        m = told_.result.models.index(airline.NAIVE)
+        np.testing.assert_array_equal(errors[m, i], y[k : k + 12] - y[k - 12 : k])
+    rival = np.nanmean(errors[told_.result.models.index(airline.NAIVE)] ** 2)
+    ours = np.nanmean(errors[told_.result.models.index(airline.ARLS)] ** 2)
+    assert told_.ratio(airline.ARLS) == pytest.approx(ours / rival)
+    airline.main(tmp_path)
+    assert capsys.readouterr().out.strip().splitlines()[-1].startswith("reached: ")
+    assert (tmp_path / "airline-backtest.png").stat().st_size > 50_000
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 1 + 5 * 12
+    airline.RATIOS[airline.ARLS] = 0.01
+    with pytest.raises(SystemExit) as left:
+        airline.main(tmp_path)
+    assert left.value.code == 1
+
+
+def test_sunspots_online_reaches_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sunspots = scenario("sunspots_online")
+    told_ = sunspots.story()
+    assert (told_.years[0], told_.years[-1], len(told_.spots)) == (1700, 2008, 309)
+    assert told_.reached
+    assert told_.same
+    start = sunspots.START
+    one_ahead = np.nanmean((told_.spots - told_.stood)[start:] ** 2)
+    assert one_ahead == pytest.approx(told_.live[sunspots.OURS][0])
+    assert one_ahead < 0.5 * np.mean(np.diff(told_.spots)[start - 1 :] ** 2)
+    sunspots.main(tmp_path)
+    assert capsys.readouterr().out.strip().splitlines()[-1].startswith("reached: ")
+    assert (tmp_path / "sunspots-online.png").stat().st_size > 50_000
+    sunspots.RATIOS[sunspots.NAIVE] = 0.01
+    with pytest.raises(SystemExit) as left:
+        sunspots.main(tmp_path)
+    assert left.value.code == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forecast.base import Forecaster
+from ..forecast.base import Estimated, Forecaster
 from ..node import Array, Node, Predictor
 from .loop import FILTER, GIVEN, OWN, ROLLED, VECTOR
 
@@ -41,7 +41,24 @@ class Contestant:
     @property
     def unfitted(self) -> bool:
         """Whether such a parameter is still open."""
-        return self.node is not None and any(one._open() for one in _with_experts(self.node))
+        return self.node is not None and any(_open(one) for one in _with_experts(self.node))
+
+
+def _open(node: Forecaster) -> bool:
+    """Whether a parameter is still to be estimated; one that the model has no use for (it refuses it) is not."""
+    if not node._open():
+        return False
+    for name in node._estimated:
+        if node.params.get(name) is not None:
+            continue
+        if not isinstance(node._params[name], Estimated):
+            return True
+        try:
+            type(node)(**{**node.params, name: getattr(node, name)})
+        except ValueError:
+            continue
+        return True
+    return not node._estimated  # an ensemble has none of its own
 
 
 def _with_experts(node: Predictor) -> list[Forecaster]:
