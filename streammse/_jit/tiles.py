@@ -1,4 +1,4 @@
-"""One instruction for the backtest: a row of forecasts against one truth, eight horizons side by side.
+"""Two instructions for the backtest. ``add_errors``: a row of forecasts against one truth, eight horizons side by side.
 
 Left to the vectoriser this stays scalar, because it cannot tell that the sums do not overlap; spelt out it takes less
 than half of the time. Each lane does what the scalar formula does, operation by operation, so both agree bit for bit.
@@ -89,3 +89,40 @@ def _add_errors_in_python(totals: Any, row: int, ring: Any, slot: int, d: float,
 
 #: add_errors(totals, row, ring, slot, d, percent): the errors of a whole row of the ring into totals[row]
 add_errors = Intrinsic(_build_add_errors, _add_errors_in_python)
+
+
+def _build_lay() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+    from numba.np.arrayobj import make_array
+
+    word = ir.IntType(64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        out, gap, ring, to, first, last = args
+        told = builder.gep(make_array(signature.args[0])(context, builder, out).data, [gap])
+        waiting = make_array(signature.args[2])(context, builder, ring)
+        width = cgutils.unpack_tuple(builder, waiting.shape)[1]
+        begin = builder.gep(waiting.data, [builder.mul(to, width)])
+        step = builder.add(width, word(1))
+        with cgutils.for_range_slice(builder, first, last, word(1), word) as (j, _):
+            f = builder.load(builder.gep(told, [j]))
+            builder.store(f, builder.gep(begin, [builder.mul(j, step)]))
+        return context.get_dummy_value()
+
+    def lay(typingctx: Any, out: Any, gap: Any, ring: Any, to: Any, first: Any, last: Any) -> Any:
+        i8 = types.int64
+        return types.void(out, i8, ring, i8, i8, i8), codegen
+
+    return intrinsic(lay)
+
+
+def _lay_in_python(out: Any, gap: int, ring: Any, to: int, first: int, last: int) -> None:
+    for j in range(first, last):
+        ring[to + j, j] = out[gap + j]
+
+
+#: lay(out, gap, ring, to, first, last): ring[to + j, j] = out[gap + j]; ``to`` is negative for what lies behind the wrap
+lay = Intrinsic(_build_lay, _lay_in_python)

@@ -12,7 +12,7 @@ from typing import Any
 
 from .._jit import helper, loop
 from .._jit.instructions import call_ahead, call_step, call_vector_step
-from .._jit.tiles import ABSOLUTE, COUNT, LANES, PERCENT, SIGNED, SQUARED, SYMMETRIC, add_errors
+from .._jit.tiles import ABSOLUTE, COUNT, LANES, PERCENT, SIGNED, SQUARED, SYMMETRIC, add_errors, lay
 
 #: how a model is driven: by its own ``ahead`` kernel; by its step over missing samples; as a filter whose input is the
 #: sample before; as a model with a row of inputs beside each sample; not at all, because its forecasts are given
@@ -228,10 +228,8 @@ def rows(
                     out[gap + j] = given[row, (k - start) // stride, j]
             to = slot + gap if slot + gap < R else slot + gap - R
             upper = min(H, R - to)
-            for j in range(upper):
-                ring[to + j, j] = out[gap + j]
-            for j in range(upper, H):
-                ring[to + j - R, j] = out[gap + j]
+            lay(out, gap, ring, to, 0, upper)
+            lay(out, gap, ring, to - R, upper, H)
             if keep:
                 i = (k - start) // stride
                 for j in range(H):
