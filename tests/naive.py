@@ -322,15 +322,22 @@ def ml_poly(r, w, awake):
     return share(np.maximum(q.sum(0), 0) / (E[-1] ** 2 + (q**2).sum(0)))
 
 
+def shrunk_each(r):
+    """Each sample's regrets times what leaves none above its expert's largest before; those largest, before and now."""
+    E = np.maximum.accumulate(np.abs(r), axis=0)
+    before = np.vstack([np.zeros(r.shape[1]), E[:-1]])
+    c = np.where(before < E, before / np.where(E > 0, E, 1), 1).min(axis=1)
+    return r * c[:, None], before, E
+
+
 def boa(r, w, awake):
-    q, before, E = shrunk(r)
-    if E[-1] == 0:
+    q, before, E = shrunk_each(r)
+    if not E.any():
         return share(np.ones(r.shape[1]))
     L = np.log(r.shape[1])
     V = np.cumsum(q**2, axis=0)
-    start = np.where(before > 0, 4 * L * before**2, 1)  # where nothing was before all is shrunk to zero
-    eta_before = np.sqrt(L / (start[:, None] + V - q**2))
-    eta = np.sqrt(L / (4 * L * E[-1] ** 2 + V[-1]))
+    eta_before = np.sqrt(L / np.where(before > 0, 4 * L * before**2 + V - q**2, 1))  # before = 0: then q = 0
+    eta = np.sqrt(L / (4 * L * np.where(E[-1] > 0, E[-1], E[-1].max()) ** 2 + V[-1]))
     exponent = eta * np.sum(q - eta_before * q**2, axis=0)
     return share(eta * np.exp(exponent - exponent.max()))
 
@@ -394,3 +401,26 @@ def gradient_autoregression(y, lags, mu, score, memory=200, regulariser=1e-3):
         past.append(value if known else forecast)
         out.append(forecast)
     return np.array(out)
+
+
+# Exponential smoothing: tables 2.2 and 2.3 of Hyndman et al. 2008, the error of its own kind
+
+
+def ets(y, error, trend, seasonal, m, alpha, beta, gamma, phi, level, slope, season):
+    """One-step forecasts, and the last level, slope and season (the next phase first), from a start and given weights."""
+    forecasts, season = [], list(season)
+    for value in y:
+        q = {"N": level, "A": level + phi * slope, "M": level * slope**phi if trend == "M" else 0.0}[trend]
+        grown = {"N": slope, "A": phi * slope, "M": slope**phi if trend == "M" else 0.0}[trend]
+        c = season[0] if seasonal != "N" else None
+        mean = {"N": q, "A": q + c if seasonal == "A" else 0.0, "M": q * c if seasonal == "M" else 0.0}[seasonal]
+        forecasts.append(mean)
+        e = 0.0 if np.isnan(value) else value - mean
+        if error == "M":  # the table in terms of the relative error
+            e = e / mean * mean
+        seen = e / c if seasonal == "M" else e
+        before, level = level, q + alpha * seen
+        slope = {"N": slope, "A": grown + beta * seen, "M": grown + beta * seen / before}[trend]
+        if seasonal != "N":
+            season = [*season[1:], c + gamma * (e if seasonal == "A" else e / q)]
+    return np.array(forecasts), level, slope, season

@@ -308,12 +308,13 @@ class BOA(Descending):
     .. math::
 
         w_{k,t} \propto \eta_{k,t-1} \exp\Bigl(\eta_{k,t-1} \sum_{s<t} r_{k,s} (1 - \eta_{k,s-1} r_{k,s})\Bigr), \qquad
-        \eta_{k,t}^2 = \frac{\ln K}{4 E_t^2 \ln K + \sum_{s \le t} r_{k,s}^2}
+        \eta_{k,t}^2 = \frac{\ln K}{4 E_{k,t}^2 \ln K + \sum_{s \le t} r_{k,s}^2}
 
-    r is the regret of one sample as in `MLPoly`, E the largest so far, and a sample's are shrunk to what was the
-    largest before it: the weights do not depend on the unit of the series. The regret against an expert grows with the
-    square root of its own :math:`\sum r_{k,s}^2`, so that it stays small where one expert is clearly the best; for
-    independent data the excess risk falls as fast as any aggregation can make it, with high probability.
+    r is the regret of one sample as in `MLPoly`, E the largest of this expert so far, and a sample's are shrunk until
+    none is larger than its expert's before: the weights do not depend on the unit of the series, and a hopeless expert
+    does not slow down the rest. The regret against an expert grows with the square root of its own
+    :math:`\sum r_{k,s}^2`, so that it stays small where one expert is clearly the best; for independent data the excess
+    risk falls as fast as any aggregation can make it, with high probability.
 
     With ``gradient`` the loss of an expert is its linear part, and the bounds hold against the best fixed mixture. An
     expert whose forecast is NaN sleeps: its weight is shared among the others and its regret stands still.
@@ -343,6 +344,7 @@ class BOA(Descending):
     """
 
     _rule = rules.bernstein
+    _lists = 6
 
 
 class BestSoFar(Weighted):

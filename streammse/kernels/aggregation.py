@@ -159,20 +159,29 @@ def polynomial(p, s, K, f, w, r, R, V, top):  # type: ignore[no-untyped-def]
 
 @helper
 def bernstein(p, s, K, f, w, r, R, V, top):  # type: ignore[no-untyped-def]
-    """w ~ eta exp(eta sum(r - eta r^2)), eta^2 = ln K / (4 ln K E^2 + sum r^2), with E and r as in ML-Poly."""
-    E = s[SCALE]
+    """w ~ eta exp(eta sum(r - eta r^2)), eta^2 = ln K / (4 ln K E^2 + sum r^2), with an E for each expert.
+
+    A sample's r are shrunk until none exceeds its E before. No r yet: then the eta of the largest E of all stands in.
+    """
     if top > SMALLEST:
+        E = part(s, LISTS + 5 * K, K)
         L = math.log(K)
-        s[SCALE] = max(E, top)
-        c = E / s[SCALE]
-        before = 4.0 * L * E * E if E > 0.0 else 1.0  # where E is zero all r become zero
-        E = s[SCALE]
-        after = 4.0 * L * E * E
+        s[SCALE] = max(s[SCALE], top)
+        most = s[SCALE]
         for k in range(K):
+            a = abs(r[k])
+            r[k] = r[k] if a > SMALLEST else 0.0
+            w[k] = -E[k] / a if a > max(E[k], SMALLEST) else -1.0
+        c = -_max(w, K)
+        for k in range(K):
+            e = E[k]
             q = c * r[k]
-            R[k] += q - math.sqrt(L / (before + V[k])) * q * q
+            R[k] += q - math.sqrt(L / (4.0 * L * e * e + V[k] if e > 0.0 else 1.0)) * q * q  # e = 0: q = 0
             V[k] += q * q
-            eta = math.sqrt(L / (after + V[k]))
+            e = max(e, abs(r[k]))
+            E[k] = e
+            e = e if e > 0.0 else most
+            eta = math.sqrt(L / (4.0 * L * e * e + V[k]))
             r[k] = eta
             w[k] = eta * R[k]
         high = _max(w, K)
