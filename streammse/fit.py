@@ -181,6 +181,11 @@ def _gather(A: Any, rows: Any, weighed: Any, k: int) -> None:
             A[i, j] += (a * rows[0, j] + b * rows[1, j]) + (c * rows[2, j] + d * rows[3, j])
 
 
+@rare
+def _keep(bounds: Any, decodes: Any, scored: Any, score: Any) -> None:
+    """What is reached by its address alone lives until here: the compiler frees an array after its last use."""
+
+
 @helper
 def _weight(e: float, score: float, least: float) -> float:
     """Of an error whose loss has this score: the square that has the same slope there."""
@@ -338,7 +343,9 @@ def _search(vector: bool) -> Function:
             decodes[j, 1:] = bounds[j, 1:]
         starts = np.array([addresses[1], bounds[0, 1], np_, bounds[0, 3], ns])
         score = np.zeros(1)
-        scored = np.array([addresses[3], tuning.ctypes.data, tuning.size, score.ctypes.data, 1])
+        scored = np.empty(WORDS, dtype=np.int64)
+        scored[0], scored[1], scored[2] = addresses[3], tuning.ctypes.data, tuning.size
+        scored[3], scored[4] = score.ctypes.data, 1
         loss = scored.ctypes.data if addresses[3] != 0 else 0
         first = bounds.ctypes.data
         decode = decodes.ctypes.data if addresses[2] != 0 else 0
@@ -463,6 +470,7 @@ def _search(vector: bool) -> Function:
             for i in range(ns):
                 base_s[i] = S[0, i]
             measure(first, x, y, tell, loss, out)
+        _keep(bounds, decodes, scored, score)
 
     return search
 
