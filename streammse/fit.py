@@ -117,18 +117,18 @@ def _place(base_p: Any, base_s: Any, where: Any, theta: Any, P: Any, S: Any, j: 
 
 
 @rare
-def _factor(A: Any, M: Any, g: Any, k: int, damping: float, held: Any, step: Any) -> bool:
+def _factor(A: Any, M: Any, g: Any, unit: Any, k: int, damping: float, held: Any, step: Any) -> bool:
     """step = -(A + damping diag A)^-1 g for the numbers that are not held; False where that has no solution."""
     top = 0.0
     for i in range(k):
         if not held[i]:
-            top = max(top, A[i, i])
+            top = max(top, A[i, i] * unit[i] * unit[i])
     if not (0.0 < top < math.inf):
         return False
     for i in range(k):
         for j in range(i):
             M[i, j] = 0.0 if held[i] or held[j] else A[i, j]
-        M[i, i] = 1.0 if held[i] else A[i, i] * (1.0 + damping) + (1e-12 + 1e-6 * damping) * top
+        M[i, i] = 1.0 if held[i] else A[i, i] * (1.0 + damping) + 1e-12 * top / (unit[i] * unit[i])
         step[i] = 0.0 if held[i] else -g[i]
     for j in range(k):
         pivot = M[j, j]
@@ -170,6 +170,12 @@ def _gauge(y: Any) -> float:
     if 0.0 < spread < math.inf:
         return spread
     return abs(mean) if 0.0 < abs(mean) < math.inf else 1.0
+
+
+@rare
+def _copy(a: Any, b: Any) -> None:
+    for i in range(b.size):
+        b[i] = a[i]
 
 
 @rare
@@ -340,8 +346,12 @@ def _search(vector: bool) -> Function:
             bounds[j, 0], decodes[j, 0] = addresses[0], addresses[2]
             bounds[j, 1], bounds[j, 2] = P.ctypes.data + 8 * np_ * j, np_
             bounds[j, 3], bounds[j, 4] = S.ctypes.data + 8 * (ns + 7) * j, ns
-            decodes[j, 1:] = bounds[j, 1:]
-        starts = np.array([addresses[1], bounds[0, 1], np_, bounds[0, 3], ns])
+            for i in range(1, WORDS):
+                decodes[j, i] = bounds[j, i]
+        starts = np.empty(WORDS, dtype=np.int64)
+        for i in range(1, WORDS):
+            starts[i] = bounds[0, i]
+        starts[0] = addresses[1]
         score = np.zeros(1)
         scored = np.empty(WORDS, dtype=np.int64)
         scored[0], scored[1], scored[2] = addresses[3], tuning.ctypes.data, tuning.size
@@ -354,7 +364,8 @@ def _search(vector: bool) -> Function:
         A, M, g, h, lean = np.empty((k, k)), np.empty((k, k)), np.empty(k), np.empty(k), np.empty(k)
         rows, weighed = np.empty((TOGETHER, k)), np.empty((TOGETHER, k))
         theta, near, step, held = np.empty(k), np.empty(k), np.empty(k), np.zeros(k, dtype=np.bool_)
-        start_s, least_s = base_s.copy(), base_s.copy()
+        start_s, least_s = np.empty(ns), np.empty(ns)
+        _copy(base_s, start_s)
         gauge = _gauge(y)
         tried = np.empty(trials.shape[0])
         told = np.zeros(RESULTS)
@@ -380,7 +391,7 @@ def _search(vector: bool) -> Function:
                 theta[i] = trials[which, i]
                 if theta[i] != theta[i]:  # noqa: PLR0124
                     open_ = True
-            base_s[:] = start_s
+            _copy(start_s, base_s)
             if open_ and addresses[1] != 0:
                 for i in range(k):
                     if theta[i] != theta[i]:  # noqa: PLR0124
@@ -414,19 +425,19 @@ def _search(vector: bool) -> Function:
                     change = STEP * max(abs(theta[j]), unit[j])
                     if theta[j] + change > high[j]:
                         change = -change
-                    near[:] = theta
+                    _copy(theta, near)
                     near[j] = theta[j] + change
                     h[j] = 1.0 / (near[j] - theta[j])
                     _place(base_p, base_s, where, near, P, S, j + 1, decode + each * (j + 1))
                 _place(base_p, base_s, where, theta, P, S, 0, decode)
                 if not slopes(bounds, x, y, tell, loss, score, SMALL * gauge, active, h, g, A, lean, rows, weighed):
                     break
-                near[:] = theta
+                _copy(theta, near)
                 for i in range(active):
                     held[i] = (theta[i] <= low[i] and g[i] > 0.0) or (theta[i] >= high[i] and g[i] < 0.0)
                 came = value
                 for _ in range(12):
-                    if _factor(A, M, g, active, damping, held, step):
+                    if _factor(A, M, g, unit, active, damping, held, step):
                         for i in range(active):
                             near[i] = min(max(theta[i] + step[i], low[i]), high[i])
                         _place(base_p, base_s, where, near, P, S, 0, decode)
@@ -447,7 +458,7 @@ def _search(vector: bool) -> Function:
                     elif gain < 0.25 * expected:
                         damping *= 3.0
                     damping = max(damping, 1e-9)
-                    theta[:] = near
+                    _copy(near, theta)
                     value = came
                 if active < k:
                     if not gain > COARSE * value:
@@ -458,17 +469,15 @@ def _search(vector: bool) -> Function:
                     break
             if value < least:
                 least = value
-                best[:] = theta
-                least_s[:] = base_s
+                _copy(theta, best)
+                _copy(base_s, least_s)
                 out[ROUND] = turns
-        base_s[:] = least_s
+        _copy(least_s, base_s)
         out[VALUE] = least
         if least < math.inf:
             _place(base_p, base_s, where, best, P, S, 0, decode)
-            for i in range(np_):
-                base_p[i] = P[0, i]
-            for i in range(ns):
-                base_s[i] = S[0, i]
+            _copy(P[0], base_p)
+            _copy(S[0], base_s)
             measure(first, x, y, tell, loss, out)
         _keep(bounds, decodes, scored, score)
 

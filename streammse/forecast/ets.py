@@ -106,7 +106,7 @@ class Smoothing(Forecaster):
         return float(self._s[k.LEVEL])
 
     @property
-    def trend_now(self) -> float:
+    def slope(self) -> float:
         """The slope b as it stands, by which the level grows with every sample."""
         return float(self._s[k.SLOPE])
 
@@ -139,8 +139,12 @@ def smoothing_problem(
     damped: bool,
     relative: bool,
     before: Array | None,
+    states_too: bool = True,
 ) -> fit.Problem | None:
-    """The search over the weights and the start states of one member, for a series with so many known samples."""
+    """The search over the weights and the start states of one member, for a series with so many known samples.
+
+    Without ``states_too`` the start is where backcasting comes to.
+    """
     p = p.copy()
     trend, seasonal = p[k.TREND], p[k.SEASONAL]
     alpha, beta, gamma, phi = (given[name] for name in ("alpha", "beta", "gamma", "phi"))
@@ -168,7 +172,7 @@ def smoothing_problem(
     if seasonal != k.NONE:  # one of them stays: what it gains the level would lose
         one = fit.Free(0, unit=0.0) if seasonal == k.ADDITIVE else fit.Free(0, 1e-3, 1e3)
         states += [one._replace(where=p.size + k.CYCLE + i) for i in range(int(p[k.SEASON]) - 1)]
-    if known < weights + len(states) + 1:
+    if not states_too or known < weights + len(states) + 1:
         states = []
         if known < weights + 1:
             free, starts, weights = [], [], 0
