@@ -196,6 +196,8 @@ def kalman(y, Z, T, Q, H, a, P, P_inf=None, intercept=None):
             elif F > 0:
                 a, P = a + M * v / F, P - np.outer(M, M) / F
         a, P, P_inf = T @ a + c, T @ P @ T.T + Q, T @ P_inf @ T.T
+        if np.abs(P_inf).max() < 1e-9:  # what is left is rounding, and unit roots would let it grow
+            P_inf = np.zeros((n, n))
     return np.array(forecasts), np.array(variances)
 
 

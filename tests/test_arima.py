@@ -86,6 +86,24 @@ def test_forecasts_are_those_of_sarimax(name, missing):
     np.testing.assert_allclose(ahead, expected.forecast(36, exog=future if m else None), rtol=0, atol=1e-10 * scale)
 
 
+@pytest.mark.parametrize(
+    ("shape", "values"),
+    [
+        ({"order": (0, 1, 1)}, {"ma": (-0.98,)}),
+        ({"order": (1, 1, 1), "seasonal": (0, 1, 1, 12)}, {"ar": (0.3,), "ma": (-0.6,), "seasonal_ma": (-0.9,)}),
+    ],
+)
+def test_a_gain_that_is_kept_is_the_full_filter_s(shape, values):
+    """Where it settles slowly, so that keeping it too early would show."""
+    y = np.cumsum(np.random.default_rng(0).standard_normal(6000))
+    y[4000] = np.nan
+    node = sm.ARIMA(**shape, **values)
+    got = node.run(y)
+    expected = theirs(y, None, shape, values).predict()
+    np.testing.assert_allclose(got[30:], expected[30:], rtol=0, atol=1e-10 * np.nanmax(np.abs(y)))
+    assert node.s[ss.MODE] == ss.STEADY
+
+
 def test_an_autoregression_is_the_plain_sum():
     y, _ = series(300)
     fit = AutoReg(y, 2, trend="c").fit()
