@@ -23,7 +23,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from . import drive
 from ._jit import Function, helper, kernel, loop, rare
 from ._jit.instructions import call_ahead, call_step, call_vector_step
 from .kernels.losses import Loss, as_loss
@@ -389,19 +388,19 @@ def _search(vector: bool) -> Function:
                 open_ = open_ and where[i] < np_
             for i in range(k):
                 theta[i] = trials[which, i]
-                if theta[i] != theta[i]:  # noqa: PLR0124
+                if theta[i] != theta[i]:
                     open_ = True
             _copy(start_s, base_s)
             if open_ and addresses[1] != 0:
                 for i in range(k):
-                    if theta[i] != theta[i]:  # noqa: PLR0124
+                    if theta[i] != theta[i]:
                         theta[i] = base_p[where[i]] if where[i] < np_ else base_s[where[i] - np_]
                 _place(base_p, base_s, where, theta, P, S, 0, decode)
                 call_ahead(starts.ctypes.data, y)
                 for i in range(ns):
                     base_s[i] = S[0, i]
             for i in range(k):
-                if trials[which, i] != trials[which, i]:  # noqa: PLR0124
+                if trials[which, i] != trials[which, i]:
                     theta[i] = base_p[where[i]] if where[i] < np_ else base_s[where[i] - np_]
                 theta[i] = min(max(theta[i], low[i]), high[i])
             _place(base_p, base_s, where, theta, P, S, 0, decode)

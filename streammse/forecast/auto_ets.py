@@ -182,7 +182,14 @@ class AutoETS(Smoothing):
         if p[k.NEEDS] > known:
             return None
         problem = smoothing_problem(
-            p, UNKNOWN, self._size(), known, damped=member.damped, relative=member.relative, before=None, states_too=False
+            p,
+            UNKNOWN,
+            self._size(),
+            known,
+            damped=member.damped,
+            relative=member.relative,
+            before=None,
+            states_too=False,
         )
         found = None if problem is None else fit.minimise(problem, x, y, loss)
         if problem is None or found is None:

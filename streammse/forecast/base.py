@@ -277,6 +277,8 @@ class Forecaster(Predictor):
         if problem is None:
             return None
         found = fit.minimise(problem, x, y, loss)
+        if found is None and problem.relative:  # forecasts of zero have no relative error
+            found = fit.minimise(problem._replace(relative=False), x, y, loss)
         if found is None:
             raise ValueError(f"{self!r} cannot be fitted: the errors of this series are not finite")
         return self._pack(found)

