@@ -103,6 +103,14 @@ def test_a_given_variance_stays_and_sets_the_scale():
     assert still.irregular > 0.0
 
 
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_a_constant_history_does_not_freeze_the_level(value):
+    node = sm.LocalLevel().fit(np.full(60, value))
+    assert node.forecast(1)[0] == pytest.approx(value)
+    node.run(np.full(200, 7.0))
+    assert node.forecast(1)[0] == pytest.approx(7.0)
+
+
 def test_the_weights_of_a_settled_level():
     """The gain g of the steady state solves g^2 = q (1 - g): Durbin and Koopman 2012, section 2.11."""
     q = 0.4 / 1.3

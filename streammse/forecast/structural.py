@@ -215,7 +215,8 @@ class Search:
             X[:, k] = whitened(model, np.ascontiguousarray(one))[0]
         e, linear = regressed(e, X, self.given, self.free)
         if self.scalable:
-            return surprise(e, F, self.small), linear, float(np.mean(e * e)) if e.size else 0.0
+            scale = float(np.mean(e * e)) if e.size else 0.0  # never zero: what comes later must still be learnt
+            return surprise(e, F, self.small), linear, max(scale, self.small**2)
         return float(np.mean(e * e) + np.mean(np.log(F))), linear, 1.0
 
 
