@@ -8,8 +8,8 @@ grows with its length. A loss other than the squared one is met by weights anew 
 Multiplicative errors (``relative``) are met by Gaussian likelihood: with forecasts m and errors e = (y - m) / m it asks
 for the least n log sum(e^2) + 2 sum(log abs(m)), which is the least sum of squares of e times the geometric mean of m.
 
-J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., 2006, sections 10.3 and 16.7; R. J. Hyndman, A. B. Koehler,
-J. K. Ord and R. D. Snyder, Forecasting with Exponential Smoothing, 2008, section 5.1.
+J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., 2006, sections 10.3 and 16.7; R. J. Hyndman,
+A. B. Koehler, J. K. Ord and R. D. Snyder, Forecasting with Exponential Smoothing, 2008, section 5.1.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ class Problem(NamedTuple):
     """What is sought: a kernel with its parameters and start state, and which of their numbers are free.
 
     ``trials`` are starting points, a row each in the order of ``free``; NaN in one stands for what ``begin`` puts
-    there; parameters come before states. ``decode(p, s, theta)`` may turn what the free numbers wrote into p and s into what the kernel wants, and
-    ``begin(p, s, y)`` fills the start state from the series, knowing the parameters; both are written as an
+    there; parameters come before states. ``decode(p, s, theta)`` may turn what the free numbers wrote into p and s
+    into what the kernel wants, and ``begin(p, s, y)`` fills the start state from the series, knowing the parameters;
+    both are written as an
     ``ahead_kernel``. Errors of the first ``skip`` samples do not count.
     """
 
@@ -81,7 +82,7 @@ class Found(NamedTuple):
     s: Array  #: the state before the first sample
     theta: Array  #: the free numbers
     value: float  #: the mean loss (with ``relative``, of the scaled errors)
-    count: int  #: over so many errors
+    number: int  #: over so many errors
     rounds: int
     squares: float  #: sum of squared errors, relative ones where ``relative``
     logs: float  #: sum of the logarithms of the forecasts' sizes

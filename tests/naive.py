@@ -409,7 +409,7 @@ def gradient_autoregression(y, lags, mu, score, memory=200, regulariser=1e-3):
 
 
 def ets(y, error, trend, seasonal, m, alpha, beta, gamma, phi, level, slope, season):
-    """One-step forecasts, and the last level, slope and season (the next phase first), from a start and given weights."""
+    """One-step forecasts, and the last level, slope and season (the next phase first), from a start and weights."""
     forecasts, season = [], list(season)
     for value in y:
         q = {"N": level, "A": level + phi * slope, "M": level * slope**phi if trend == "M" else 0.0}[trend]

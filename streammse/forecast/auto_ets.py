@@ -52,7 +52,7 @@ def members(season: int, *, positive: bool) -> list[Member]:
 
 def aicc(found: fit.Found, parameters: int, *, relative: bool) -> float:
     """n log of the sum of squares, corrected; infinite where there are too few samples for so many parameters."""
-    n, q = found.count, parameters + 1  # and the variance
+    n, q = found.number, parameters + 1  # and the variance
     if n - q - 1 <= 0:
         return math.inf
     fit_ = n * math.log(max(found.squares, 1e-300)) + (2.0 * found.logs if relative else 0.0)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import drive, fit
+from .. import drive
 from .._jit import Function
+from ..fit import Found, Problem, minimise
 from ..kernels.losses import Loss
 from ..node import Array, Predictor, _row, _Update, same_length, signal
 from ..param import Param, param
@@ -244,7 +244,7 @@ class Forecaster(Predictor):
         """
         arranged = self._arrange(y, x)
         self._long_enough(arranged[1])
-        if isinstance(self._values, MappingProxyType):
+        if type(self._values) is not dict:
             raise TypeError("the parameters of a row are those of its bank: fit the node before it becomes a bank")
         found = self._estimate(*arranged, loss)
         if found is not None:
@@ -262,7 +262,7 @@ class Forecaster(Predictor):
     # A model with parameters to estimate names them in ``_estimated``, declares them by ``estimated``, ends its fields
     # with ``fitted = what_fit_found()`` and defines ``_problem``. What follows carries what was found.
 
-    def _problem(self, x: Array, y: Array) -> fit.Problem | None:
+    def _problem(self, x: Array, y: Array) -> Problem | None:  # noqa: ARG002
         """What ``fit`` searches for in this series; None: nothing."""
         return None
 
@@ -276,14 +276,14 @@ class Forecaster(Predictor):
         problem = self._problem(x, y)
         if problem is None:
             return None
-        found = fit.minimise(problem, x, y, loss)
+        found = minimise(problem, x, y, loss)
         if found is None and problem.relative:  # forecasts of zero have no relative error
-            found = fit.minimise(problem._replace(relative=False), x, y, loss)
+            found = minimise(problem._replace(relative=False), x, y, loss)
         if found is None:
             raise ValueError(f"{self!r} cannot be fitted: the errors of this series are not finite")
         return self._pack(found)
 
-    def _pack(self, found: fit.Found) -> tuple[float, ...]:
+    def _pack(self, found: Found) -> tuple[float, ...]:
         """What is kept of it: the estimated parameters and the state before the first sample."""
         return (*(float(found.p[self._slots[name]]) for name in self._estimated), *found.s.tolist())
 

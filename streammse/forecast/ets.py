@@ -32,7 +32,7 @@ class Smoothing(Forecaster):
     """What all of the family have: a class says of which kind its error, trend and season are."""
 
     _p_size = k.P_SIZE
-    _estimated = ("alpha", "beta", "gamma", "phi")
+    _estimated: ClassVar[tuple[str, ...]] = ("alpha", "beta", "gamma", "phi")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,7 +116,7 @@ class Smoothing(Forecaster):
         """The season c as it stands, that of the next sample first: a copy."""
         return np.roll(self._s[k.CYCLE :], -int(self._s[k.PHASE]))
 
-    def _problem(self, x: Array, y: Array) -> fit.Problem | None:
+    def _problem(self, x: Array, y: Array) -> fit.Problem | None:  # noqa: ARG002
         values = self._values
         found = values.get("fitted")
         known = int((np.abs(y) <= LARGEST).sum())
@@ -262,8 +262,8 @@ class Holt(Smoothing):
     beta : float, optional
         Weight of the error in the slope, 0 to 1, sensibly below alpha. None: estimated by ``fit``; 0.05 until then.
     phi : float, optional
-        What remains of the slope after each sample, 0 to 1, of a damped trend alone. None: estimated by ``fit``, between
-        0.8 and 0.98; 0.95 until then.
+        What remains of the slope after each sample, 0 to 1, of a damped trend alone. None: estimated by ``fit``,
+        between 0.8 and 0.98; 0.95 until then.
     fitted : tuple of floats, optional
         What ``fit`` found. None: nothing yet.
 

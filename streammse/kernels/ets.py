@@ -1,7 +1,7 @@
 """Exponential smoothing in innovations form: one kernel for the whole family, its kinds among the parameters.
 
-With the slope carried on by q = l + phi b (additive) or q = l b^phi (multiplicative), the season by m = q + c or m = q c,
-and the error e = y - m, every member of tables 2.2 and 2.3 moves its state by the same words:
+With the slope carried on by q = l + phi b (additive) or q = l b^phi (multiplicative), the season by m = q + c or
+m = q c, and the error e = y - m, every member of tables 2.2 and 2.3 moves its state by the same words:
 
     l = q + alpha f        f = e, or e / c where the season multiplies
     b = phi b + beta f     or b^phi + beta f / l_before
@@ -173,7 +173,7 @@ def _mean(y: Any, first: int, last: int) -> float:
 
 @ahead_kernel
 def ets_begin(p: Any, s: Any, y: Any) -> None:
-    """The state before the first sample, by backcasting: where the model comes to, run from the end to the beginning."""
+    """The state before the first sample, by backcasting: where the model comes to, run from the end to the start."""
     m = int(p[SEASON]) if p[SEASONAL] != NONE else 1
     trend = p[TREND]
     for k in range(s.size):
