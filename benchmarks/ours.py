@@ -7,7 +7,7 @@ from typing import Any
 import streammse as sm
 
 from .timing import Call
-from .workloads import MU, identification, pairs, season
+from .workloads import ARMA, MU, backtest_start, identification, long_frame, m3_monthly, pairs, season, seasonal, walk
 
 BLOCK = 512
 
@@ -113,5 +113,84 @@ def so_many_times_one(experts: int, samples: int) -> dict[str, Call]:
 
     def call() -> Any:
         return [one.run(y)[-1] for one in models]
+
+    return {"": Call(call, samples)}
+
+
+def _arima() -> sm.ARIMA:
+    return sm.ARIMA((1, 1, 1), ar=ARMA[:1], ma=ARMA[1:])
+
+
+def arima(samples: int) -> dict[str, Call]:
+    """The forecast of every sample, from the first to the last."""
+    y, model = walk(samples), _arima()
+    return {"": Call(lambda: model.reset().run(y), samples)}
+
+
+def arima_one_by_one(samples: int) -> dict[str, Call]:
+    model, rows = _arima(), walk(samples).tolist()
+
+    def call() -> Any:
+        update = model.reset().update
+        for y in rows:
+            forecast = update(y)
+        return forecast
+
+    return {"": Call(call, samples)}
+
+
+def _holt_winters(season: int) -> Any:
+    """With its parameters given."""
+    return sm.HoltWinters(season, alpha=0.3, beta=0.05, gamma=0.1)
+
+
+def backtest(rows: int, samples: int, season: int, horizon: int, workers: int | None = None) -> dict[str, Call]:
+    """Every score of every horizon, from arrays."""
+    y, model, start = seasonal(rows, samples, season), _holt_winters(season), backtest_start(season)
+    y = y[0] if rows == 1 else y
+    return {
+        "": Call(lambda: sm.backtest(y, model, horizon=horizon, start=start, complete=True, workers=workers).mse, rows)
+    }
+
+
+def backtest_fitted(rows: int, samples: int, season: int, horizon: int) -> dict[str, Call]:
+    """The same with parameters estimated once from the samples before the first origin, as the rival does."""
+    y, start = seasonal(rows, samples, season), backtest_start(season)
+    model = sm.HoltWinters(season)
+    return {"": Call(lambda: sm.backtest(y, model, horizon=horizon, start=start, complete=True).mse, rows)}
+
+
+def backtest_frames(rows: int, samples: int, season: int, horizon: int) -> dict[str, Call]:
+    """From a long frame to the frame of all forecasts."""
+    frame, model, start = long_frame(rows, samples, season), _holt_winters(season), backtest_start(season)
+
+    def call() -> Any:
+        result = sm.backtest(frame, model, horizon=horizon, start=start, complete=True, keep_errors=True)
+        return result.forecasts.to_pandas()
+
+    return {"": Call(call, rows)}
+
+
+def fit_holt_winters(samples: int, season: int) -> dict[str, Call]:
+    y = seasonal(1, samples, season)[0]
+    return {"": Call(lambda: sm.HoltWinters(season).fit(y))}
+
+
+def fit_m3(few: int, auto: bool) -> dict[str, Call]:
+    """Seconds a series, on one thread."""
+    many = m3_monthly(few)
+    model = sm.AutoETS(12) if auto else sm.HoltWinters(12)
+    return {"": Call(lambda: [model.clone().fit(y) for y in many], len(many))}
+
+
+def holt_winters_one_by_one(samples: int) -> dict[str, Call]:
+    rows = seasonal(1, samples, 24)[0].tolist()
+    model = sm.HoltWinters(24, alpha=0.3, beta=0.05, gamma=0.1)
+
+    def call() -> Any:
+        update = model.update
+        for y in rows:
+            forecast = update(y)
+        return forecast
 
     return {"": Call(call, samples)}

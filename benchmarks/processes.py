@@ -14,7 +14,7 @@ import numpy as np
 import streammse
 
 from .timing import Process, Unavailable
-from .workloads import identification
+from .workloads import identification, seasonal
 
 FIRST = """
 import numpy as np, streammse as sm
@@ -86,3 +86,26 @@ def csv_denoise(rows: int) -> dict[str, Process]:
 def csv_copy(rows: int) -> dict[str, Process]:
     code = "import sys; from pyarrow import csv; csv.write_csv(csv.read_csv(sys.argv[1]), sys.argv[2])"
     return _process("-c", code, str(_csv(rows)), str(scratch() / "theirs.csv"), clock="wall")
+
+
+@cache
+def _sales() -> Path:
+    """Ten series of twelve years of months."""
+    path = scratch() / "sales.csv"
+    y = seasonal(10, 144, 12)
+    with path.open("w") as file:
+        file.write("unique_id,ds,y\n")
+        for row in range(10):
+            for t in range(144):
+                file.write(f"s{row},{2010 + t // 12}-{t % 12 + 1:02}-01,{float(y[row, t])!r}\n")
+    return path
+
+
+def csv_backtest(cold: bool) -> dict[str, Process]:
+    """The command of the README, from an empty kernel cache each time or with what the warm-up left there."""
+    models = "naive,seasonal-naive:12,ets:12,theta:12,ar-rls:24"
+    given = ("-m", "streammse", "backtest", str(_sales()), "--models", models, "--horizon", "12")
+    given += ("-o", str(scratch() / "scores.csv"))
+    if cold:
+        return _process(*given, kernels="cold-backtest", clock="wall", before=("cold-backtest",))
+    return _process(*given, clock="wall")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from river import metrics
+from river.time_series import SNARIMAX
 
 from .timing import Call
-from .workloads import pairs
+from .workloads import pairs, walk
 
 
 def mse_one_by_one(samples: int) -> dict[str, Call]:
@@ -21,5 +22,38 @@ def mse_one_by_one(samples: int) -> dict[str, Call]:
         for a, b in rows:
             update(a, b)
         return metric.get()
+
+    return {"": Call(call, samples)}
+
+
+def arima_one_by_one(samples: int) -> dict[str, Call]:
+    """``learn_one`` alone, and with the forecast that ours gives at each sample."""
+    rows = walk(samples).tolist()
+
+    def learn() -> Any:
+        model = SNARIMAX(p=1, d=1, q=1)
+        for y in rows:
+            model.learn_one(y)
+        return model.forecast(1)[0]
+
+    def forecast() -> Any:
+        model = SNARIMAX(p=1, d=1, q=1)
+        for y in rows:
+            told = model.forecast(1)[0]
+            model.learn_one(y)
+        return told
+
+    return {"learning alone": Call(learn, samples), "with forecasts": Call(forecast, samples)}
+
+
+def holt_winters_one_by_one(samples: int) -> dict[str, Call]:
+    """``learn_one`` alone: its forecast, which ours gives at each sample, costs as much again."""
+    rows = seasonal(1, samples, 24)[0].tolist()
+
+    def call() -> Any:
+        model = HoltWinters(alpha=0.3, beta=0.17, gamma=0.14, seasonality=24)
+        for y in rows:
+            model.learn_one(y)
+        return model.forecast(1)[0]
 
     return {"": Call(call, samples)}

@@ -29,7 +29,7 @@ from .timing import Contestant, Times, Unavailable, take_turns
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RIVALS = ("padasip", "cmsisdsp", "river", "bottleneck", "numbagg", "pandas", "polars")
+RIVALS = ("padasip", "cmsisdsp", "river", "bottleneck", "numbagg", "pandas", "polars", "statsmodels", "statsforecast")
 BESIDE = ("streammse", "numpy", "numba", "llvmlite", "pyarrow")
 METHOD = (
     "Contestants of a row take turns within this run and the minimum of each counts; the garbage collector is off and "

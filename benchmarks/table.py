@@ -171,6 +171,31 @@ def table(part: float = 1.0) -> list[Race]:
             for rule, entry in (("exponential weights", "ensemble"), ("median", "median_ensemble"))
         ),
         Race(
+            "ARIMA(1,1,1) given, each sample",
+            ours("arima", some(10_000)),
+            (
+                Against(
+                    "statsmodels append", (faster(5000),), _entry("rival_statsmodels", "arima_append", some(10_000))
+                ),
+                Against(
+                    "statsforecast forward",
+                    (faster(2000),),
+                    _entry("rival_statsforecast", "arima_forward", some(10_000)),
+                ),
+                Against(
+                    "statsmodels in one block", (aim(0.02),), _entry("rival_statsmodels", "arima_block", some(10_000))
+                ),
+            ),
+            heavy=True,
+        ),
+        Race(
+            "ARIMA(1,1,1) one by one",
+            ours("arima_one_by_one", some(10_000)),
+            (Against("river SNARIMAX", (faster(10),), _entry("rival_river", "arima_one_by_one", some(2000, 200))),),
+        ),
+        *_fits(part),
+        *_backtests(part),
+        Race(
             "import streammse",
             processes("python", "import streammse"),
             (Against("import numpy", (at_most(1.25),), processes("python", "import numpy")),),
@@ -192,4 +217,71 @@ def table(part: float = 1.0) -> list[Race]:
             (Against("pyarrow read+write", (at_most(2.0),), processes("csv_copy", rows)),),
         ),
     ]
+    races += [
+        Race(
+            f"streammse backtest, 10 x 144, 5 models, {cache} cache",
+            processes("csv_backtest", cold),
+            (Against("the clock", (at_once(limit),)),),
+            heavy=True,
+        )
+        for cache, cold, limit in (("empty", True, 8.0), ("warm", False, 2.0))
+    ]
+    return races
+
+
+def _fits(part: float) -> list[Race]:
+    """Parameters from history, and one sample at a time."""
+    samples, calls, few = max(1000, int(9000 * part)), max(1000, int(20_000 * part)), max(20, int(200 * part))
+    case = (samples, 24)
+    races = [
+        Race(
+            f"fit Holt-Winters, {samples} samples, season 24",
+            _entry("ours", "fit_holt_winters", *case),
+            tuple(
+                Against(name, (faster(20),), _entry(f"rival_{name}", "fit_holt_winters", *case))
+                for name in ("statsmodels", "statsforecast")
+            ),
+            heavy=True,
+        ),
+        Race(
+            "Holt-Winters one by one",
+            _entry("ours", "holt_winters_one_by_one", calls),
+            (Against("river", (faster(10),), _entry("rival_river", "holt_winters_one_by_one", calls)),),
+        ),
+    ]
+    for model, auto in (("Holt-Winters", False), ("AutoETS", True)):
+        many = (few if not auto else max(10, few // 10), auto)
+        races.append(
+            Race(
+                f"fit {model} to {many[0]} monthly series of M3",
+                _entry("ours", "fit_m3", *many),
+                (Against("statsforecast", (faster(10),), _entry("rival_statsforecast", "fit_m3", *many)),),
+                heavy=True,
+            )
+        )
+    return races
+
+
+def _backtests(part: float) -> list[Race]:
+    """Rolling origins of Holt-Winters, against cross_validation(refit=False) on the same origins."""
+    races = []
+    for rows, samples, season, horizon, arrays, fitted, frames in (
+        (1, max(1000, int(10_000 * part)), 24, 24, 5000, 1000, 400),
+        (max(50, int(1000 * part)), 200, 12, 12, 3000, 10, 300),
+    ):
+        case = (rows, samples, season, horizon)
+        what = f"backtest of {rows} x {samples}, h={horizon}"
+        theirs = _entry("rival_statsforecast", "cross_validation", *case)
+        for form, entry, limit in (
+            ("arrays", "backtest", faster(arrays)),
+            ("arrays, fitted too", "backtest_fitted", faster(fitted)),
+            ("long frames", "backtest_frames", faster(frames)),
+        ):
+            race = Race(
+                f"{what}, {form}", _entry("ours", entry, *case), (Against("statsforecast", (limit,), theirs),), True
+            )
+            races.append(race)
+    many = (max(50, int(1000 * part)), 200, 12, 12)
+    two, one = _entry("ours", "backtest", *many, 2), _entry("ours", "backtest", *many, 1)
+    races.append(Race("backtest of many series, two threads", two, (Against("one thread", (faster(1.7),), one),)))
     return races

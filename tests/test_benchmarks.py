@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import ours, table, timing
 from benchmarks.run import main
-from benchmarks.workloads import identification, pairs
+from benchmarks.workloads import identification, pairs, walk
 
 SAMPLES = 2048
 
@@ -57,6 +57,34 @@ def test_every_mse_is_the_same_value(rival):
     for variants in (ours.one_mse(SAMPLES), ours.mse_one_by_one(SAMPLES), ours.mse_in_blocks(SAMPLES, True)):
         for one in variants.values():
             assert one.call() == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("rival", "what"), [("rival_statsmodels", "arima_append"), ("rival_statsforecast", "arima_forward")]
+)
+def test_every_arima_is_the_same_forecast(rival, what):
+    (mine,) = (one.call() for one in ours.arima_one_by_one(500).values())
+    (curve,) = (one.call() for one in ours.arima(500).values())
+    assert curve[-1] == mine
+    model = ours._arima()
+    model.run(walk(500))
+    for forecast in entered(rival, what, 500).values():
+        assert forecast[0] == pytest.approx(model.forecast(1)[0], rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_statsmodels_gives_the_same_curve_in_one_block():
+    (curve,) = (one.call() for one in ours.arima(500).values())
+    for forecasts in entered("rival_statsmodels", "arima_block", 500).values():
+        np.testing.assert_allclose(forecasts, curve[100:], rtol=1e-6)
+
+
+def test_river_forecasts_the_same_walk():
+    """Its coefficients are learnt on the way, so the forecasts agree to about the noise alone."""
+    (mine,) = (one.call() for one in ours.arima_one_by_one(500).values())
+    told = entered("rival_river", "arima_one_by_one", 500)["with forecasts"]
+    assert told == pytest.approx(mine, abs=5.0)
 
 
 def test_the_floor_reads_both_arrays():
