@@ -625,52 +625,21 @@ def _card(name: str, cls: type[Node], known: Sequence[str] = ()) -> str:
     """An algorithm in a few lines: what it is, its equation, its parameters; of those known already the names."""
     import inspect
 
+    from .equations import readable
+
     lines = (inspect.getdoc(cls) or "").splitlines()
     text = [f"{name}: {lines[0] if lines else ''}"]
     body = lines[1 : lines.index("Parameters") if "Parameters" in lines else None]
     start = next((k for k, line in enumerate(body) if line.startswith("    ")), None)
     if start is not None:
         stop = next((k for k in range(start, len(body)) if body[k] and not body[k].startswith(" ")), len(body))
-        text += [_readable(line.rstrip()) for line in body[start:stop]]
+        text += [readable(line.rstrip()) for line in body[start:stop]]
         while not text[-1]:
             text.pop()
     lines = _parameters(cls)
     above = [line.split()[0] for line in lines if line in known]
     text += [f"      {', '.join(above)}: as above"] if above else []
     return "\n".join(text + [line for line in lines if line not in known])
-
-
-def _readable(tex: str) -> str:
-    """An equation as a terminal can show it."""
-    import re
-    import unicodedata
-
-    def letter(found: re.Match[str]) -> str:
-        name = found[1]
-        case = "CAPITAL" if name[0].isupper() else "SMALL"
-        try:
-            return unicodedata.lookup(f"GREEK {case} LETTER {name.replace('lambda', 'lamda')}")
-        except KeyError:
-            return str(name)
-
-    braces = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
-    for pattern, plain in (
-        (r"\\frac" + braces + braces, r"(\1) / (\2)"),
-        (r"\\operatorname" + braces, r"\1"),
-        (r"\\(?:bigl|bigr|left|right)|\\!", ""),
-        (r"\\q?quad", "  "),
-        (r"\\, ?", " "),
-        (r"\\\|", "‖"),
-        (r"\\sum", "Σ"),
-        (r"\\hat (\w)", "\\1\N{COMBINING CIRCUMFLEX ACCENT}"),
-        (r"\^T\b", "ᵀ"),
-        (r"\^2\b", "²"),
-        (r"\^3\b", "³"),
-        (r"([_^])" + braces, r"\1(\2)"),
-        (r"\\([a-zA-Z]+)", letter),
-    ):
-        tex = re.sub(pattern, plain, tex)
-    return tex
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

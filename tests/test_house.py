@@ -29,7 +29,7 @@ FLOORS = [
     {"catalog", "banks", "losses", "named", "own", "theory"},
     {"backtesting"},
     {"io"},
-    {"plot", "report", "runner", "stories"},
+    {"equations", "plot", "report", "runner", "stories"},
     {"cli"},
     {"__main__"},
 ]
