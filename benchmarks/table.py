@@ -246,7 +246,12 @@ def _fits(part: float) -> list[Race]:
         Race(
             "Holt-Winters one by one",
             _entry("ours", "holt_winters_one_by_one", calls),
-            (Against("river", (faster(10),), _entry("rival_river", "holt_winters_one_by_one", calls)),),
+            (
+                Against("river", (faster(10),), _entry("rival_river", "holt_winters_one_by_one", calls, True)),
+                Against(
+                    "river, learning alone", (aim(1.0),), _entry("rival_river", "holt_winters_one_by_one", calls, False)
+                ),
+            ),
         ),
     ]
     for model, auto in (("Holt-Winters", False), ("AutoETS", True)):

