@@ -27,7 +27,7 @@ _WORDS = {
     "in": "∈",
     "le": "≤",
     "ge": "≥",
-    "ell": "ℓ",
+    "ell": "\N{SCRIPT SMALL L}",
     "circ": "∘",
     "cdot": "·",
     "times": "\N{MULTIPLICATION SIGN}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .._jit import helper, loop
+from .._jit import helper, loop, rare
 from .._jit.instructions import call_ahead, call_step, call_vector_step
 from .._jit.tiles import ABSOLUTE, COUNT, LANES, PERCENT, SIGNED, SQUARED, SYMMETRIC, add_errors, lay
 
@@ -70,6 +70,13 @@ def _add(totals, row, tile, i, d, f, percent):  # type: ignore[no-untyped-def]
     totals[row, tile, PERCENT, i] += a * percent
 
 
+@rare
+def _copy(one, other):  # type: ignore[no-untyped-def]
+    """Spelt out: an assignment of slices takes a tenth of a second to compile, each."""
+    for i in range(one.size):
+        other[i] = one[i]
+
+
 @loop(
     "void(i8[::1],f8[::1],f8[::1],f8[::1],f8[::1],f8[:,::1],f8[:,::1],f8[::1],f8[:,:,:,::1],f8[:,:,::1],f8[:,::1],"
     "i8[::1],f8[::1],f8[::1],f8[:,::1],i8[::1],f8[::1],f8[::1],f8[::1],i8[::1],f8[:,::1],f8[:,:,::1],f8[:,:,::1],i8,i8)"
@@ -113,11 +120,11 @@ def rows(
         end = edges[row + 1] - a + base
         beyond = x.shape[0] if live else edges[row + 1]  # where the inputs that are known end
         if c[FRESH] != 0:
-            s[:] = s0
-            ms[:] = ms0
-            vs[:] = vs0
-            b[:] = 0.0
-            b[HEAD : HEAD + season] = math.nan
+            _copy(s0, s)
+            _copy(ms0, ms)
+            _copy(vs0, vs)
+            for i in range(b.size):
+                b[i] = math.nan if HEAD <= i < HEAD + season else 0.0
         latest = end - gap - (H if c[COMPLETE] != 0 else 1)  # the last origin of which anything will be scored
         if live:
             latest = 1 << 60
@@ -191,7 +198,7 @@ def rows(
             if k < start or k > latest or since != 0:
                 continue
             if W > 0 and kind != GIVEN:  # a fresh model over the last samples alone
-                s[:] = s0
+                _copy(s0, s)
                 b[NEWEST] = 0.0
                 for u in range(max(0, k - W), k):
                     v = b[history + u % W]
@@ -209,17 +216,17 @@ def rows(
             if kind == OWN:
                 call_ahead(c[AHEAD], out)
             elif kind == ROLLED:
-                aside[:] = s
+                _copy(s, aside)
                 for q in range(R):
                     out[q] = call_step(beside, math.nan, math.nan)
             elif kind == FILTER:
-                aside[:] = s
+                _copy(s, aside)
                 f = b[NEWEST]
                 for q in range(R):
                     f = call_step(beside, f, math.nan)
                     out[q] = f
             elif kind == VECTOR:
-                aside[:] = s
+                _copy(s, aside)
                 for q in range(R):
                     at = a + k - base + q if c[KNOWN] != 0 else a + t - base
                     out[q] = call_vector_step(beside, x[at], math.nan) if at < beyond else math.nan
