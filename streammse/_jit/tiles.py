@@ -124,5 +124,5 @@ def _lay_in_python(out: Any, gap: int, ring: Any, to: int, first: int, last: int
         ring[to + j, j] = out[gap + j]
 
 
-#: lay(out, gap, ring, to, first, last): ring[to + j, j] = out[gap + j]; ``to`` is negative for what lies behind the wrap
+#: lay(out, gap, ring, to, first, last): ring[to + j, j] = out[gap + j]; ``to`` is negative for what lies past the wrap
 lay = Intrinsic(_build_lay, _lay_in_python)
