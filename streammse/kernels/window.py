@@ -162,15 +162,15 @@ def reduce(statistic: Statistic) -> Function:
             whole = min(CHUNK, x.size - start) // 8
             m0, m1, m2, m3, m4, m5, m6, m7 = l0, l1, l2, l3, l4, l5, l6, l7
             for j in range(whole):
-                t = np.uint64(start + 8 * j)  # unsigned: a question about the end of the array keeps the lanes apart
-                m0 += term(p, x[t], d[t])
-                m1 += term(p, x[t + ONE], d[t + ONE])
-                m2 += term(p, x[t + TWO], d[t + TWO])
-                m3 += term(p, x[t + THREE], d[t + THREE])
-                m4 += term(p, x[t + FOUR], d[t + FOUR])
-                m5 += term(p, x[t + FIVE], d[t + FIVE])
-                m6 += term(p, x[t + SIX], d[t + SIX])
-                m7 += term(p, x[t + SEVEN], d[t + SEVEN])
+                at = np.uint64(start + 8 * j)  # unsigned: a question about the end of the array keeps the lanes apart
+                m0 += term(p, x[at], d[at])
+                m1 += term(p, x[at + ONE], d[at + ONE])
+                m2 += term(p, x[at + TWO], d[at + TWO])
+                m3 += term(p, x[at + THREE], d[at + THREE])
+                m4 += term(p, x[at + FOUR], d[at + FOUR])
+                m5 += term(p, x[at + FIVE], d[at + FIVE])
+                m6 += term(p, x[at + SIX], d[at + SIX])
+                m7 += term(p, x[at + SEVEN], d[at + SEVEN])
             size = 8 * whole
             if size > 0 and math.isfinite(((m0 + m1) + (m2 + m3)) + ((m4 + m5) + (m6 + m7))):
                 l0, l1, l2, l3, l4, l5, l6, l7 = m0, m1, m2, m3, m4, m5, m6, m7
