@@ -188,7 +188,7 @@ def _gather(A: Any, rows: Any, weighed: Any, k: int) -> None:
 
 
 @rare
-def _keep(bounds: Any, decodes: Any, scored: Any, score: Any) -> None:
+def _keep(P: Any, S: Any, bounds: Any, decodes: Any, scored: Any, score: Any) -> None:
     """What is reached by its address alone lives until here: the compiler frees an array after its last use."""
 
 
@@ -479,7 +479,7 @@ def _search(vector: bool) -> Function:
             _copy(P[0], base_p)
             _copy(S[0], base_s)
             measure(first, x, y, tell, loss, out)
-        _keep(bounds, decodes, scored, score)
+        _keep(P, S, bounds, decodes, scored, score)
 
     return search
 
