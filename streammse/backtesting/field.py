@@ -6,6 +6,7 @@ import copy
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,12 @@ class Contestant:
         """How many samples it must have seen before it can forecast."""
         return self.node.needs if isinstance(self.node, Forecaster) else 1
 
-    @property
+    @cached_property
     def estimates(self) -> bool:
         """Whether it has parameters that history can tell."""
         return self.node is not None and any(one._estimated for one in _with_experts(self.node))
 
-    @property
+    @cached_property
     def unfitted(self) -> bool:
         """Whether such a parameter is still open."""
         return self.node is not None and any(_open(one) for one in _with_experts(self.node))
