@@ -161,3 +161,21 @@ def test_a_process_is_counted_in_cpu_seconds(tmp_path):
 def test_every_row_of_the_table_is_named_once():
     rows = [(race.what, one.name) for race in table.table() for one in race.against]
     assert len(rows) == len(set(rows)) >= 30
+
+
+@pytest.mark.parametrize(("rows", "samples", "season", "horizon"), [(1, 300, 24, 24), (7, 150, 12, 5)])
+def test_every_backtest_has_the_same_origins(rows, samples, season, horizon):
+    case = (rows, samples, season, horizon)
+    (mse,) = (one.call() for one in ours.backtest(*case).values())
+    (frame,) = (one.call() for one in ours.backtest_frames(*case).values())
+    said = frame.columns[-1]
+    squares = (frame["y"] - frame[said]) ** 2
+    assert squares.groupby(frame["horizon"]).mean().to_numpy() == pytest.approx(mse[0])
+    rival = pytest.importorskip("benchmarks.rival_statsforecast")
+    (theirs,) = (one.call() for one in rival.cross_validation(*case).values())
+    keys = ["unique_id", "ds", "cutoff"]
+    a, b = (one.reset_index()[keys].sort_values(keys).to_numpy() for one in (frame, theirs))
+    np.testing.assert_array_equal(a, b)
+    (fitted,) = (one.call() for one in ours.backtest_fitted(*case).values())
+    # both are Holt-Winters, fitted to the same samples: their errors are of one size
+    assert 0.5 < np.mean((theirs["y"] - theirs["HoltWinters"]) ** 2) / np.mean(fitted) < 2.0
