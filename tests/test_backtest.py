@@ -776,6 +776,7 @@ def test_a_bar_appears_when_it_takes_long(capsys, monkeypatch):
 
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.setenv("TERM", "xterm")
     sm.backtest(wave(300), sm.Naive(), horizon=2, start=50, progress=True)
     assert "backtest" in capsys.readouterr().err
     sm.backtest(wave(300), sm.Naive(), horizon=2, start=50, progress=False)
