@@ -869,24 +869,18 @@ def test_each_series_has_a_fit_of_its_own_in_threads_too():
         sm.backtest({"a": several[0], "b": np.full(100, np.nan)}, sm.SES(), start=40)
 
 
-@pytest.mark.parametrize("window", [None, 50])
-def test_refit_estimates_anew_from_what_is_known(window):
+def test_refit_estimates_anew_from_what_is_known():
     y = np.r_[wave(90), 5.0 * wave(60, 1)]
-    protocol = {"horizon": 4, "start": 60, "stride": 2, "window": window}
+    protocol = {"horizon": 4, "start": 60, "stride": 2}
     result = sm.backtest(y, sm.SES(), **protocol, refit=10, keep_errors=True)
     once = sm.backtest(y, sm.SES(), **protocol, keep_errors=True)
     np.testing.assert_array_equal(result.errors[0, 0, :10], once.errors[0, 0, :10])
     assert not np.array_equal(result.errors[0, 0, 10:], once.errors[0, 0, 10:])
     node = sm.SES()
     for i, k in enumerate(result.origins):
-        first = max(0, k - window) if window else 0
         if i % 10 == 0:
-            node.fit(y[first:k])
-        if window:  # the weight that was found, and a start from the window itself
-            fresh = sm.SES(alpha=node.alpha)
-            fresh.run(y[first:k])
-        else:
-            fresh = smooth(node, y[:k])
+            node.fit(y[:k])
+        fresh = smooth(node, y[:k])
         said = fresh.forecast(4)[: len(y) - k]
         np.testing.assert_allclose(result.errors[0, 0, i, : len(said)], y[k : k + 4] - said, rtol=1e-9, atol=1e-9)
 
@@ -910,3 +904,28 @@ def test_an_ensemble_and_its_experts():
     wanted = sm.ExponentialWeights([sm.Naive(), sm.SES().fit(y[:60])])
     wanted = sm.backtest(y, wanted, horizon=4, start=60, keep_errors=True)
     np.testing.assert_allclose(fitted.errors, wanted.errors, rtol=1e-12)
+
+
+WINDOWED = [
+    sm.HoltWinters(12),
+    sm.HoltWinters(12, alpha=0.3, beta=0.05, gamma=0.1),
+    sm.Theta(12),
+    sm.ARIMA((1, 1, 1)),
+    sm.ARLS((1, 12)),
+    sm.BOA([sm.Naive(), sm.SES()]),
+]
+
+
+@pytest.mark.parametrize("model", WINDOWED, ids=repr)
+def test_a_window_is_what_one_would_fit_by_hand(model) -> None:
+    t = np.arange(100)
+    y = 100 + 0.3 * t + 20 * np.sin(2 * np.pi * t / 12) + np.cumsum(np.random.default_rng(3).standard_normal(100))
+    W, H, start = 48, 3, 60
+    result = sm.backtest(y, model, horizon=H, start=start, window=W, refit=1, complete=True)
+    errors = [y[k : k + H] - model.clone().fit(y[k - W : k]).forecast(H) for k in range(start, 100 - H + 1)]
+    np.testing.assert_allclose(result.mse[0], np.mean(np.square(errors), axis=0), rtol=1e-6)
+
+
+def test_a_live_window_refuses_a_model_that_would_be_fitted_to_each() -> None:
+    with pytest.raises(ValueError, match="fitted to each window"):
+        sm.LiveBacktest(sm.HoltWinters(12).fit(wave(60)), window=48)

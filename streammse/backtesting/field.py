@@ -40,6 +40,16 @@ class Contestant:
         return self.node is not None and any(one._estimated for one in _with_experts(self.node))
 
     @cached_property
+    def by_window(self) -> Contestant:
+        """The same over the last samples alone.
+
+        A start that was found for the first sample is none for another: a model that finds one is fitted to each window.
+        """
+        if self.node is None or not any(one._finds_start for one in _with_experts(self.node)):
+            return self
+        return Contestant(self.name, None, _fitted(self.node))
+
+    @cached_property
     def unfitted(self) -> bool:
         """Whether such a parameter is still open."""
         return self.node is not None and any(_open(one) for one in _with_experts(self.node))

@@ -59,6 +59,8 @@ class LiveBacktest:
             raise TypeError(f"{one.name} can only be fitted afresh: a live backtest needs a model that streams")
         if one.unfitted:
             raise ValueError(f"{one.name} has parameters to estimate: fit it on history first")
+        if window is not None and one.by_window is not one:
+            raise ValueError(f"{one.name} would have to be fitted to each window: expected window=None")
         if season is None:
             value = one.node.params.get("season")
             season = value if isinstance(value, int) and value > 1 else 1

@@ -91,7 +91,8 @@ def backtest(
     gap : int
         Samples between the origin and the first value that is forecast.
     window : int, optional
-        At each origin a fresh model learns the last ``window`` samples alone; by default all samples so far.
+        At each origin a fresh model learns the last ``window`` samples alone; by default all samples so far. A model
+        whose ``fit`` finds the start as well (exponential smoothing, theta) is fitted to each window.
     refit : int, optional
         Parameters are estimated again every ``refit`` origins.
     x : array (T, m), or for several series (n, T, m) or a list of arrays; for a frame the names of its columns
@@ -146,6 +147,8 @@ def backtest(
         season = _season(contestants)
     asked = plan(horizon, start, stride, gap, window, refit, season, x_known, complete, metrics, level)
     _long_enough(series, asked, contestants)
+    if asked.window is not None:
+        contestants = [one.by_window for one in contestants]
     threads = None if workers is None else whole("workers", workers, 1)
     slow = any(one.node is None or (one.estimates and asked.refit is not None) for one in contestants)
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from .. import drive
 from .._jit import Function
 from .._jit.tiles import LANES
-from ..forecast.base import Forecaster
 from ..node import Array, Node, Predictor, on_a_line
 from . import loop
 from .field import kind_of
@@ -104,11 +103,7 @@ class Work:
             return
         self.p = node._p.copy()
         self.s, self.s0, self.aside = on_a_line(3, node._s.size)
-        found = self.plan.window is not None and node.params.get("fitted") is not None
-        if found and isinstance(node, Forecaster) and type(node)._start is Forecaster._start:
-            node._fresh(self.s0)  # the start that was found is that of the whole series, not that of a window
-        else:
-            node._start(self.s0)
+        node._start(self.s0)
         self.s[:] = node._s if learnt else self.s0
         p, s, size = self.p.ctypes.data, self.s.ctypes.data, self.s.size
         step = _address(node._kernel())

@@ -87,6 +87,8 @@ class Forecaster(Predictor):
 
     #: the parameters that ``fit`` estimates where they were not given
     _estimated: ClassVar[tuple[str, ...]] = ()
+    #: whether it finds the state before the first sample as well, which then is right for that sample alone
+    _finds_start: ClassVar[bool] = False
 
     update: Callable[..., float] = _Observe(  # type: ignore[assignment]
         "``update(y) -> forecast`` that stood for y, then learns y; with regressors ``update(y, x)``. NaN: missing."

@@ -33,6 +33,7 @@ class Smoothing(Forecaster):
 
     _p_size = k.P_SIZE
     _estimated: ClassVar[tuple[str, ...]] = ("alpha", "beta", "gamma", "phi")
+    _finds_start = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -277,6 +277,7 @@ class _ThetaModel(Forecaster):
     fitted: tuple[float, ...] | None = what_fit_found()
 
     _estimated: ClassVar[tuple[str, ...]] = ("alpha",)
+    _finds_start = True
     _dynamic: ClassVar[bool] = False
     _p_size = THETA + 1
     _probes: ClassVar = {"alpha": {"alpha": 0.3}, "fitted": {"fitted": (0.3, *START)}}
