@@ -412,7 +412,8 @@ def backtest(
     start: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Samples before the first forecast; by default 100, or half the shortest series."
+            metavar="N",
+            help="Samples before the first forecast; by default 100, or half the shortest series, or what models need.",
         ),
     ] = None,
     stride: Annotated[int, typer.Option(metavar="N", help="Samples from one origin to the next.")] = 1,
@@ -425,6 +426,9 @@ def backtest(
     ] = None,
     complete: Annotated[
         bool, typer.Option("--complete", help="Only origins with the whole horizon in the data.")
+    ] = False,
+    skip_short: Annotated[
+        bool, typer.Option("--skip-short", help="Leave out series that end before a first forecast could be scored.")
     ] = False,
     level: Annotated[
         float | None, typer.Option(metavar="L", help="Intervals for this share of the truths, such as 0.9.")
@@ -463,13 +467,14 @@ def backtest(
         _apart(source, output, forecasts, plot)
         from . import named
         from .backtesting import backtest as function
-        from .io.columns import columns, shortest
+        from .io.columns import columns
 
         try:
             field = named.models(models)
             table = read_table(source, separator)
             names = columns(table.schema, id_, time, target, regressors or [])
-            first = start if start is not None else min(100, max(1, shortest(table, names.id) // 2))
+            least = max(getattr(model, "needs", 1) for model in field.values())
+            table, first = _first_origin(table, names.id, start, least, gap, skip=skip_short)
             result = function(
                 table,
                 field,
@@ -489,7 +494,8 @@ def backtest(
                 target=names.target,
             )
         except (ValueError, TypeError) as error:
-            hint = "" if start is not None or "samples" not in str(error) else " (--start says how many come before)"
+            short = "samples" in str(error) and not skip_short
+            hint = " (--start says how many come before, --skip-short leaves short series out)" if short else ""
             raise _RefusedError(f"{error}{hint}") from None
         if plot is not None:
             _save(result.plot(), plot)
@@ -498,6 +504,25 @@ def backtest(
         _tell_scores(result, first, as_json, sys.stderr if "-" in (output, forecasts) else sys.stdout)
         if output is not None:
             write_table(result.scores, output)
+
+
+def _first_origin(table: Any, column: str, start: int | None, least: int, gap: int, *, skip: bool) -> tuple[Any, int]:
+    """How many samples come before the first forecast, and the table, where asked for without what is shorter."""
+    from .io.columns import lengths, without
+
+    found = lengths(table, column)
+    if skip:
+        short = [name for name, number in found.items() if number <= (start or least) + gap]
+        found = {name: number for name, number in found.items() if name not in short}
+        if short and found:
+            table = without(table, column, short)
+            told = ", ".join(map(str, short[:5])) + (", ..." if len(short) > 5 else "")
+            _say(f"{len(short)} series too short, left out: {told}")
+    shortest = min(found.values(), default=0)
+    if start is not None:
+        return table, start
+    roomy = min(least + least // 2, shortest - gap - 1)  # some samples may be missing, and few make a poor start
+    return table, max(least, roomy, min(100, shortest // 2))
 
 
 def _picture_format(plot: str) -> None:

@@ -132,8 +132,8 @@ def test_columns_by_their_usual_names_need_not_be_said(tmp_path, capsys):
         (["--models", "seasonal-naive:season=0"], "season must be 1 <= season, got 0"),
         (["--models", "naive", "--horizon", "0"], "horizon must be at least 1, got 0"),
         (["--models", "naive", "--start", "500"], "series 'north' has 120 samples: a backtest with start=500 needs"),
-        (["--models", "seasonal-naive:90"], "too short for seasonal-naive:90: it needs 90 samples"),
-        (["--models", "seasonal-naive:90"], "(--start says how many come before)"),
+        (["--models", "seasonal-naive:90", "--start", "60"], "too short for seasonal-naive:90: it needs 90 samples"),
+        (["--models", "seasonal-naive:200"], "(--start says how many come before, --skip-short leaves"),
         (["--models", "naive", "--level", "90"], "level must be a share below 1, got 90.0: write 0.9"),
         (["--models", "naive", "--x", "price"], "no column 'price': there are shop, month, amount"),
         (["--models", "naive", "-o", "scores.xls"], "cannot write scores.xls: expected a name that ends in .csv"),
@@ -234,3 +234,32 @@ def test_names_as_one_types_them():
         assert named.models("theta:12")["theta:12"].params["season"] == 12
     if catalog.where("HoltWinters") or catalog.where("AutoETS"):
         assert named.models("ets:12")["ets:12"].params["season"] == 12
+
+
+def test_series_that_are_too_short_can_be_left_out(tmp_path):
+    rng = np.random.default_rng(0)
+    with open(tmp_path / "sales.csv", "w") as file:
+        file.write("unique_id,ds,y\n")
+        for name, samples in (("a", 60), ("b", 5), ("c", 80)):
+            file.writelines(f"{name},{t},{float(rng.standard_normal())!r}\n" for t in range(samples))
+    line = ("backtest", "sales.csv", "--models", "naive,seasonal-naive:12", "--horizon", 3)
+    done = run(*line, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "series 'b' has 5 samples" in done.stderr
+    assert "--skip-short" in done.stderr
+    done = run(*line, "--skip-short", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 series too short, left out: b" in done.stderr
+    result = sm.backtest(
+        [np.array(v) for v in _series(tmp_path / "sales.csv", ("a", "c"))],
+        [sm.Naive(), sm.SeasonalNaive(12)],
+        horizon=3,
+        start=json.loads(done.stdout)["start"],
+    )
+    scores = json.loads(done.stdout)["scores"]
+    assert sorted(one["MSE"] for one in scores if one["horizon"] == 1) == pytest.approx(sorted(result.mse[:, 0]))
+
+
+def _series(path, names):
+    rows = [line.split(",") for line in path.read_text().split()[1:]]
+    return [[float(y) for name, _, y in rows if name == one] for one in names]

@@ -43,7 +43,8 @@ class Contestant:
     def by_window(self) -> Contestant:
         """The same over the last samples alone.
 
-        A start that was found for the first sample is none for another: a model that finds one is fitted to each window.
+        A start that was found for the first sample is none for another, so a model that finds one is fitted to each
+        window.
         """
         if self.node is None or not any(one._finds_start for one in _with_experts(self.node)):
             return self

@@ -197,7 +197,7 @@ def _long_enough(series: Series, asked: Plan, contestants: list[Contestant]) -> 
             row = int(few[0])
             raise ValueError(
                 f"series {series.names[row]!r} is too short for {one.name}: it needs {one.needs} samples before it can "
-                f"forecast, and {known[row]} of the first start={asked.start} are known"
+                f"forecast, and {known[row]} of the first start={asked.start} are known (not missing)"
             )
 
 

@@ -36,9 +36,19 @@ def columns(schema: Any, id: str | None, time: str | None, target: str | None, o
     return Columns(series, stamp, target or "y")
 
 
-def shortest(table: Any, id: str) -> int:  # noqa: A002
-    """How many samples the shortest series of a pyarrow table has."""
+def lengths(table: Any, id: str) -> dict[Any, int]:  # noqa: A002
+    """How many samples each series of a pyarrow table has."""
     if id not in table.column_names or table.num_rows == 0:
-        return int(table.num_rows)
+        return {None: int(table.num_rows)}
     counts = table.column(id).value_counts()
-    return int(min(one.as_py() for one in counts.field("counts")))
+    names, numbers = counts.field("values"), counts.field("counts")
+    return {name.as_py(): number.as_py() for name, number in zip(names, numbers, strict=True)}
+
+
+def without(table: Any, id: str, names: Sequence[Any]) -> Any:  # noqa: A002
+    """A pyarrow table without the series of these names."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = table.column(id)
+    return table.filter(pc.invert(pc.is_in(column, value_set=pa.array(names, column.type))))
