@@ -665,7 +665,7 @@ def test_frames_that_cannot_be_used(long):
     refused(long.rename(columns={"y": "v"}), "no column 'y' to forecast: there are unique_id, ds, v, price")
     refused(long, "no column 'shop'", id="shop")
     refused(long, "there is no 'heat'", x=["heat"])
-    refused(long.assign(y="text"), "column 'y' must hold numbers", TypeError)
+    refused(long.assign(y="text"), r"column 'y' must hold numbers, got String \(row 0: 'text'\)", TypeError)
     doubled = long.copy()
     doubled.loc[1, "ds"] = doubled.loc[0, "ds"]
     refused(doubled, "series 'b' has two rows for ds")

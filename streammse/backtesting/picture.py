@@ -117,8 +117,11 @@ def _log_where_it_helps(axes: Any) -> None:
     drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines] or [np.empty(0)])
     drawn = drawn[np.isfinite(drawn)]
     if drawn.size and drawn.min() > 0.0 and drawn.max() > 20.0 * drawn.min():
+        from matplotlib.ticker import LogLocator
+
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}" if drawn.max() < 50.0 * drawn.min() else "")
+        axes.yaxis.set_minor_formatter("")  # nine labels a decade lie over one another
     elif drawn.size:
         axes.set_ylim(bottom=0.0)

@@ -160,8 +160,19 @@ def _numbers(column: Any, name: str) -> Array:
     import narwhals as nw
 
     if not (column.dtype.is_numeric() or column.dtype == nw.Boolean or column.null_count() == len(column)):
-        raise TypeError(f"column {name!r} must hold numbers, got {column.dtype}")
+        rows = (row for row, cell in enumerate(column.to_list()) if cell is not None and not _is_number(cell))
+        row = next(rows, None)
+        told = "" if row is None else f" (row {row}: {column[row]!r})"
+        raise TypeError(f"column {name!r} must hold numbers, got {column.dtype}{told}")
     return _plain(column.cast(nw.Float64))
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _codes(column: Any, name: str) -> tuple[NDArray[np.int64], list[Any]]:
