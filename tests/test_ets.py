@@ -239,3 +239,15 @@ def test_auto_ets_beats_ses_on_m3() -> None:
     chosen, plain = m3(sm.AutoETS, 6), m3(lambda m: sm.SES(), 6)
     for kind in ("yearly", "quarterly", "monthly", "other", "smape"):
         assert chosen[kind] < plain[kind], kind
+
+
+@pytest.mark.parametrize("model", [sm.HoltWinters(4, seasonal="mul"), sm.ETS(trend="M"), sm.ETS(4, seasonal="M")])
+def test_a_part_that_multiplies_needs_positive_values(model) -> None:
+    y = 5.0 + np.sin(np.arange(40) * np.pi / 2.0)
+    y[17] = 0.0
+    before = model.snapshot()
+    with pytest.raises(ValueError, match=r"needs positive values, .* got 0 \(sample 17\)"):
+        model.fit(y)
+    assert model.snapshot() == before
+    y[17] = np.nan
+    assert np.isfinite(model.fit(y).forecast(4)).all()

@@ -121,6 +121,12 @@ class Smoothing(Forecaster):
         values = self._values
         found = values.get("fitted")
         known = int((np.abs(y) <= LARGEST).sum())
+        wrong = np.flatnonzero(y <= 0.0)
+        if wrong.size and k.MULTIPLICATIVE in (self._trend(), self._seasonal()):
+            at = int(wrong[0])
+            raise ValueError(
+                f"{self!r} needs positive values, since a part of it multiplies: got {y[at]:g} (sample {at})"
+            )
         return smoothing_problem(
             self._p,
             {name: values.get(name) for name in ("alpha", "beta", "gamma", "phi")},
