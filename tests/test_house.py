@@ -34,7 +34,7 @@ FLOORS = [
     {"__main__"},
 ]
 OPEN = {"_jit", "kernels", "drive", "snapshot", "param", "metrics", "filters", "io", "denoise", "forecast"}
-OPEN |= {"backtesting"}
+OPEN |= {"backtesting", "cli"}
 
 
 def room(path: Path) -> str:

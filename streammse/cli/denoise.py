@@ -1,0 +1,254 @@
+"""``streammse denoise``: a noisy signal in, the clean one out, from a file or while it arrives."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .ending import RefusedError, Terminated, clean_end, say
+
+if TYPE_CHECKING:
+    from ..io import Block, Sink, Source
+    from ..node import Node
+    from ..report import Report
+
+#: methods and the classes behind them
+METHODS = {"cancel": "NoiseCanceller", "enhance": "LineEnhancer", "hum": "HumCanceller", "smooth": "Smoother"}
+
+
+def denoise(
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="CSV, NDJSON, Parquet, WAV or FLAC; - is a live pipe of CSV or NDJSON.")
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="OUT", help="Where the clean signal goes; - is standard output.")
+    ] = "-",
+    column: Annotated[
+        str | None,
+        typer.Option(
+            "--column",
+            "-c",
+            metavar="C",
+            help="The noisy column; not needed where only one holds numbers. Audio: a channel, from 1.",
+        ),
+    ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reference",
+            "-r",
+            metavar="R",
+            help="A column that hears the noise, or FILE or FILE:COLUMN; may be repeated.",
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method", "-m", metavar="|".join(METHODS), help="By default cancel with a reference, else smooth."
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Samples a second; audio files say it themselves.")
+    ] = None,
+    mains: Annotated[float | None, typer.Option(metavar="HZ", help="hum: the mains frequency, 50 or 60.")] = None,
+    taps: Annotated[int | None, typer.Option(metavar="N", help="cancel, enhance: how many taps.")] = None,
+    mu: Annotated[float | None, typer.Option(metavar="MU", help="cancel, enhance: the step size.")] = None,
+    delay: Annotated[
+        int | None, typer.Option(metavar="N", help="enhance: samples after which noise is forgotten.")
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option(metavar="signal|noise", help="enhance: keep what is predictable, or what is not.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Any other parameter of the method (streammse list); may be repeated."
+        ),
+    ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A new column for the clean signal; by default it replaces the noisy one."),
+    ] = None,
+    truth: Annotated[
+        str | None, typer.Option(metavar="T", help="A column to compare with: prints the gain in SNR and MSE.")
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option(metavar="P.png", help="A picture (.png, .svg, .pdf): before, after, truth, error.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(
+            metavar="F", help="Format of IN where the suffix does not say it: csv, ndjson, parquet, wav, flac."
+        ),
+    ] = None,
+    output_format: Annotated[
+        str | None, typer.Option(metavar="F", help="Format of OUT; by default its suffix, and for a pipe that of IN.")
+    ] = None,
+    separator: Annotated[
+        str | None, typer.Option(metavar="S", help="CSV: one character, or tab; by default the first line tells.")
+    ] = None,
+    decimal: Annotated[str, typer.Option(metavar="S", help="CSV: the decimal mark, . or a comma.")] = ".",
+    header: Annotated[
+        bool, typer.Option("--header/--no-header", help="CSV: whether the first line names the columns.")
+    ] = True,
+) -> None:
+    """Clean a noisy signal, from a file or while it arrives.
+
+    The clean signal takes the place of the noisy column; all other columns pass through as they are. A missing sample
+    (an empty cell, NaN, null) stays in its place: there the output says what the filter believes, and nothing is
+    learnt from it.
+
+    The report (--truth, --json) goes to standard output, or to standard error where the data go to standard output.
+    """
+    with clean_end():
+        from .. import io
+        from ..io.block import counted
+        from ..report import Report
+        from ..runner import Runner
+
+        _distinct(source, reference or [], output, plot)
+        name = _method(method, reference)
+        opened = io.source(
+            source, column, reference or (), truth, format=format, separator=separator, decimal=decimal, header=header
+        )
+        if rate is not None:
+            opened.rate = rate
+        given = {"taps": taps, "mu": mu, "delay": delay, "keep": keep, "mains": mains}
+        node = _node(name, opened, {key: value for key, value in given.items() if value is not None}, parameter or [])
+        report = Report()
+        sinks: list[Sink] = []
+        try:
+            sinks.append(io.sink(output, opened, format=output_format, into=into))
+            if plot is not None:
+                from ..plot import Picture
+
+                title = f"{Path(opened.name).name}, {opened.column}: {name} ({METHODS[name]})"
+                sinks.insert(0, Picture(plot, opened.rate, title))  # drawing takes a while: the output comes last
+            if sys.stderr.isatty() and not (output == "-" and sys.stdout.isatty()):
+                sinks.append(_Progress(opened))
+            Runner(node, opened, io.Tee(*sinks, report)).run()
+        except BaseException as error:
+            for sink in sinks:
+                sink.abort()
+            if output != "-" and isinstance(error, (KeyboardInterrupt, Terminated)):
+                word = "interrupted" if isinstance(error, KeyboardInterrupt) else "terminated"
+                say(f"{word}: nothing written")
+            raise
+        if report.beyond:
+            say(f"warning: {counted(report.beyond, 'sample')} beyond 1e100 taken as missing")
+        if name == "hum":
+            _hint(report.power_ratio, node.params["mains"])
+        _tell(report, name, node, opened, output, as_json, truth is not None)
+
+
+def _distinct(source: str, references: list[str], output: str, plot: str | None) -> None:
+    """Refuse to write over what is read, and one thing over the other."""
+    from ..io import file_of
+
+    read = {source: "the noisy signal", **{file_of(name) or "": "the reference" for name in references}}
+    for target, what in ((output, "the clean one"), (plot, "the picture")):
+        for file, role in read.items():
+            if target and os.path.isfile(target) and os.path.isfile(file) and os.path.samefile(target, file):
+                raise RefusedError(f"{target} would replace {role} by {what}: choose another name")
+    if plot is not None and output != "-" and os.path.realpath(plot) == os.path.realpath(output):
+        raise RefusedError(f"{plot} would replace the clean signal by the picture: choose another name")
+
+
+def _hint(ratio: float | None, mains: float) -> None:
+    """Where next to nothing was removed, the hum may be elsewhere."""
+    if ratio is not None and ratio > 0.97:
+        other = 60 if mains < 55.0 else 50
+        say(f"hint: little was removed near {mains:g} Hz; if the hum can still be heard, try --mains {other}")
+
+
+def _method(given: str | None, reference: list[str] | None) -> str:
+    name = given or ("cancel" if reference else "smooth")
+    if name not in METHODS:
+        raise RefusedError(f"unknown method {name!r}: expected one of {', '.join(METHODS)}")
+    if name == "cancel" and not reference:
+        raise RefusedError("method cancel subtracts what a reference explains: name its column with --reference")
+    if name != "cancel" and reference:
+        raise RefusedError(f"method {name} takes no reference, got {' '.join(reference)}; method cancel does")
+    return name
+
+
+def _node(method: str, source: Source, given: dict[str, Any], more: list[str]) -> Node:
+    """The denoiser with the parameters that were given; the others keep their defaults."""
+    from .. import catalog
+    from ..param import typed
+
+    cls = catalog.get(METHODS[method])
+    for setting in more:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise RefusedError(f"--set expects NAME=VALUE, got {setting!r}")
+        given[key.strip()] = typed(value)
+    if "references" in cls._params:
+        given["references"] = source.references
+    if "rate" in cls._params:
+        if source.rate is None:
+            raise RefusedError(
+                f"method {method} needs the samples a second, and {source.name} does not say them: give --rate"
+            )
+        given["rate"] = source.rate
+    unknown = [key for key in given if key not in cls._params]
+    if unknown:
+        known = ", ".join(key for key in cls._params if key not in ("rate", "references"))
+        raise RefusedError(f"method {method} has no parameter {unknown[0]!r}: its parameters are {known}")
+    try:
+        return cls(**given)
+    except (ValueError, TypeError) as error:
+        raise RefusedError(str(error)) from None
+
+
+def _tell(report: Report, method: str, node: Node, source: Source, output: str, as_json: bool, has_truth: bool) -> None:
+    """Print the report where it does not mix with the data."""
+    place = sys.stderr if output == "-" else sys.stdout
+    if as_json:
+        import json
+
+        params = {
+            key: value if isinstance(value, (int, float, str, bool, type(None))) else repr(value)
+            for key, value in node.params.items()
+        }
+        head = {"input": source.name, "output": output, "column": source.column, "method": method, "parameters": params}
+        print(json.dumps(head | report.figures), file=place)
+    elif has_truth or place.isatty():
+        print(report.text(), file=place)
+
+
+class _Progress:
+    """A sink that shows how far it is, on stderr."""
+
+    def __init__(self, source: Source) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        from ..io.block import counted
+
+        ends = (BarColumn(), TimeRemainingColumn()) if source.total is not None else (TimeElapsedColumn(),)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            *ends,
+            TextColumn("{task.fields[samples]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task(Path(source.name).name, total=source.total, samples="")
+        self._samples, self._counted = 0, counted
+        self._bar.start()
+
+    def write(self, block: Block) -> None:
+        self._samples += len(block.signal)
+        self._bar.update(self._task, completed=block.done, samples=self._counted(self._samples, "sample"))
+
+    def commit(self) -> None:
+        self._bar.stop()
+
+    def abort(self) -> None:
+        self._bar.stop()
