@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from .block import Block, DataError, Sink, Source, Tee, Wanted
+from .letters import Letters
 
-__all__ = ["FORMATS", "Block", "DataError", "Sink", "Source", "Tee", "sink", "source"]
+__all__ = ["FORMATS", "Block", "DataError", "Letters", "Sink", "Source", "Tee", "sink", "source"]
 
 FORMATS = ("csv", "ndjson", "parquet", "wav", "flac")
 _SUFFIXES = {
@@ -69,6 +70,9 @@ def source(
     separator: str | None = None,
     decimal: str = ".",
     header: bool = True,
+    time: str | None = None,
+    lateness: float = 0.0,
+    letters: Letters | None = None,
 ) -> Source:
     """Open a file, or ``-`` for standard input, as blocks of samples.
 
@@ -87,6 +91,12 @@ def source(
     separator, decimal, header
         CSV only: one character (by default the first line tells), the decimal mark, and whether there is a first line
         of names (without one the columns are called 1, 2, ...).
+    time, lateness
+        The column that says when: rows are brought into its order, see ``io.order``. How long a row may come after
+        one with a later stamp: in seconds where the column holds ISO 8601, else in its own unit.
+    letters : Letters, optional
+        Where records go that cannot be taken for what they should be; without it the first of them is an error. Text
+        and Parquet only.
 
     Raises
     ------
@@ -102,10 +112,14 @@ def source(
         raise DataError(
             f"references come from the file itself or from other files, not both: got {', '.join(references)}"
         )
-    wanted = Wanted(column, tuple(inside), truth)
-    opened = _open(path, wanted, format, separator, decimal, header)
+    wanted = Wanted(column, tuple(inside), truth, time)
+    if letters is not None and outside:
+        raise DataError(
+            "dead letters leave gaps in the signal, and references in other files have no stamps to pair with"
+        )
+    opened = _open(path, wanted, format, separator, decimal, header, letters)
     if not outside:
-        return opened
+        return _in_order(opened, time, lateness, letters)
     from .paired import Paired
 
     others = []
@@ -115,7 +129,17 @@ def source(
         if other.column == opened.column and Path(path).is_file() and os.path.samefile(path, file):
             raise DataError(f"column {opened.column!r} of {opened.name} is the signal: it cannot be its own reference")
         others.append(other)
-    return Paired(opened, others)
+    return _in_order(Paired(opened, others), time, lateness, letters)
+
+
+def _in_order(opened: Source, time: str | None, lateness: float, letters: Letters | None) -> Source:
+    if time is None:
+        if lateness:
+            raise DataError(f"a lateness of {lateness:g} needs the column that says when: name it with time")
+        return opened
+    from .order import Ordered
+
+    return Ordered(opened, lateness, letters)
 
 
 def file_of(reference: str) -> str | None:
@@ -127,7 +151,13 @@ def file_of(reference: str) -> str | None:
 
 
 def _open(
-    path: str | os.PathLike[str], wanted: Wanted, format: str | None, separator: str | None, decimal: str, header: bool
+    path: str | os.PathLike[str],
+    wanted: Wanted,
+    format: str | None,
+    separator: str | None,
+    decimal: str,
+    header: bool,
+    letters: Letters | None = None,
 ) -> Source:
     name = os.fspath(path)
     kind = format_of(path, format)
@@ -137,13 +167,15 @@ def _open(
         if kind == "parquet":
             from .parquet import ParquetSource
 
-            return ParquetSource(name, wanted)
+            return ParquetSource(name, wanted, letters)
+        if letters is not None or wanted.time is not None:
+            raise DataError(f"{kind} has samples at a rate, not rows: it takes no dead letters and no time column")
         from .audio import AudioSource
 
         return AudioSource(name, wanted)
     from .text import open_text
 
-    return open_text(name, wanted, kind, separator, decimal, header)
+    return open_text(name, wanted, kind, separator, decimal, header, letters)
 
 
 def sink(path: str | os.PathLike[str], source: Source, *, format: str | None = None, into: str | None = None) -> Sink:

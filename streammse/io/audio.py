@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .block import NUMBER, Block, DataError, Layout, Source, Wanted, counted, described
+from .block import NUMBER, Block, DataError, Layout, Order, Source, Wanted, counted, described
 from .output import Output
 from .parquet import column_of
 
@@ -47,6 +47,14 @@ class Frames:
         import pyarrow as pa
 
         return pa.table({str(k + 1): column_of(self.channel(k)) for k in range(self.frames.shape[1])})
+
+    def take(self, rows: Order) -> Frames:
+        """Some frames, in this order."""
+        return Frames(self.frames[rows])
+
+    def join(self, others: Sequence[Frames]) -> Frames:
+        """These frames and those that follow."""
+        return Frames(np.concatenate([self.frames, *(other.frames for other in others)]))
 
 
 class AudioSource:

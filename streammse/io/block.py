@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Order = NDArray[np.int64]
 
 
 class DataError(ValueError):
@@ -29,6 +30,22 @@ class Rest(Protocol):
         """The block as a pyarrow table, the noisy column included."""
         ...
 
+    def take(self, rows: Order) -> Rest:
+        """Some of its rows, in this order."""
+        ...
+
+    def join(self, others: Sequence[Any]) -> Rest:
+        """Its rows, and after them those of others of its kind."""
+        ...
+
+
+class Records(Rest, Protocol):
+    """A rest that can tell a single row."""
+
+    def record(self, row: int) -> tuple[bytes, int | None, int]:
+        """A row as it came, where it began in the source (None where that has no meaning), and its number from 1."""
+        ...
+
 
 @dataclass(slots=True)
 class Block:
@@ -42,6 +59,42 @@ class Block:
     done: int
     #: what the node made of it
     clean: Array | None = None
+    #: when each sample was taken, in ticks of its source's clock, where somebody asked for it
+    stamp: NDArray[Any] | None = None
+
+    def take(self, rows: Order) -> Block:
+        """Some of its samples, in this order."""
+
+        def some(values: Any) -> Any:
+            return None if values is None else values[rows]
+
+        return Block(
+            self.signal[rows],
+            some(self.reference),
+            some(self.truth),
+            self.rest.take(rows),
+            self.done,
+            some(self.clean),
+            some(self.stamp),
+        )
+
+    def join(self, others: Sequence[Block]) -> Block:
+        """Its samples and those of the blocks that follow it."""
+        blocks = (self, *others)
+
+        def joined(name: str) -> Any:
+            parts = [getattr(block, name) for block in blocks]
+            return None if parts[0] is None else np.concatenate(parts)
+
+        return Block(
+            joined("signal"),
+            joined("reference"),
+            joined("truth"),
+            self.rest.join([block.rest for block in others]),
+            blocks[-1].done,
+            joined("clean"),
+            joined("stamp"),
+        )
 
 
 #: what a column seems to hold, by its first rows
@@ -126,6 +179,8 @@ class Wanted:
     column: str | None = None
     references: tuple[str, ...] = ()
     truth: str | None = None
+    #: the column that says when
+    time: str | None = None
 
 
 class Layout:
@@ -144,16 +199,18 @@ class Layout:
 
         self.references = [found(name) for name in wanted.references]
         self.truth = None if wanted.truth is None else found(wanted.truth)
+        self.time = None if wanted.time is None else found(wanted.time)
         if wanted.column is not None:
             self.signal = found(wanted.column)
         elif len(names) == 1 and not _is_clock(names[0]):
             self.signal = names[0]
         else:
             self.signal = self._only(kinds(), where)
-        for role, others in (("reference", self.references), ("truth", [self.truth])):
+        for role, others in (("reference", self.references), ("truth", [self.truth]), ("time", [self.time])):
             if self.signal in others:
                 raise DataError(f"column {self.signal!r} of {where} is the signal: it cannot be its own {role} as well")
-        doubled = [name for name in {self.signal, *self.references, self.truth} if name and list(names).count(name) > 1]
+        roles = {self.signal, *self.references, self.truth, self.time}
+        doubled = [name for name in roles if name and list(names).count(name) > 1]
         if doubled:
             raise DataError(f"{where} has several columns called {doubled[0]!r}: their names must differ")
         asked = [self.signal, *self.references, *([self.truth] if self.truth is not None else [])]
@@ -162,7 +219,7 @@ class Layout:
 
     def _only(self, kinds: dict[str, str], where: str) -> str:
         """The one column that can be the signal; where another one might be meant, somebody has to say it."""
-        taken = {*self.references, self.truth}
+        taken = {*self.references, self.truth, self.time}
         kinds = {name: kind for name, kind in kinds.items() if name not in taken}
         numbers = [name for name, kind in kinds.items() if kind == NUMBER]
         free = [name for name in numbers if not _is_clock(name)]
@@ -180,7 +237,7 @@ class Layout:
             told = f"only {', '.join(numbers)} holds numbers" if numbers else "no column holds numbers"
         raise DataError(f"which column of {where} is the signal? {told}: name it with --column")
 
-    def block(self, arrays: dict[str, Array], rest: Rest, done: int) -> Block:
+    def block(self, arrays: dict[str, Array], rest: Rest, done: int, stamp: NDArray[Any] | None = None) -> Block:
         """A block from the arrays of its columns."""
         reference = None
         if len(self.references) == 1:
@@ -188,4 +245,4 @@ class Layout:
         elif self.references:
             reference = np.column_stack([arrays[name] for name in self.references])
         truth = None if self.truth is None else arrays[self.truth]
-        return Block(arrays[self.signal], reference, truth, rest, done)
+        return Block(arrays[self.signal], reference, truth, rest, done, stamp=stamp)

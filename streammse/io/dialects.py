@@ -35,6 +35,10 @@ def number(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
+class NotAnObjectError(DataError):
+    """The first line is no JSON object."""
+
+
 class Dialect(Protocol):
     """What CSV and NDJSON do differently."""
 
@@ -54,11 +58,13 @@ class Dialect(Protocol):
         """What each column seems to hold in these first rows."""
         ...
 
-    def prepare(self, columns: list[str]) -> None:
-        """These columns will be wanted."""
+    def prepare(self, columns: list[str], also: list[str]) -> None:
+        """These columns will be wanted as numbers, and the places of those as well."""
         ...
 
-    def rows(self, text: Bytes, size: int, final: bool, spans: Places, ends: Places, told: Places) -> int:
+    def rows(
+        self, text: Bytes, size: int, final: bool, spans: Places, ends: Places, lines: Places, told: Places
+    ) -> int:
         """Scan."""
         ...
 
@@ -84,6 +90,10 @@ class Dialect(Protocol):
 
     def table(self, text: bytes) -> Any:
         """Rows as a pyarrow table."""
+        ...
+
+    def paired(self, row: bytes) -> bool:
+        """Whether the quotes in this row, and in no more than this one, pair as they should."""
         ...
 
 
@@ -129,21 +139,26 @@ class Csv:
     def kinds(self, text: bytes) -> dict[str, str]:
         kinds = dict.fromkeys(self.names, EMPTY)  # by the first cell that is not empty
         lines = io.StringIO(text.decode("utf-8", "replace"), newline="")
-        for _, cells in zip(range(PEEK), csv.reader(lines, delimiter=self.separator), strict=False):
-            for name, cell in zip(self.names, cells, strict=False):
-                value = self.cell(cell)
-                if self._comma(cell):
-                    kinds[name] = COMMA
-                elif kinds[name] == EMPTY and (value is None or not math.isnan(value)):
-                    kinds[name] = OTHER if value is None else NUMBER
+        with contextlib.suppress(csv.Error):  # a cell of more than 128 kB: its row is complained about in its turn
+            for _, cells in zip(range(PEEK), csv.reader(lines, delimiter=self.separator), strict=False):
+                for name, cell in zip(self.names, cells, strict=False):
+                    value = self.cell(cell)
+                    if self._comma(cell):
+                        kinds[name] = COMMA
+                    elif kinds[name] == EMPTY and (value is None or not math.isnan(value)):
+                        kinds[name] = OTHER if value is None else NUMBER
         return kinds
 
-    def prepare(self, columns: list[str]) -> None:
+    def prepare(self, columns: list[str], also: list[str]) -> None:
         self._columns = columns
-        self._wanted = np.array([columns.index(name) if name in columns else -1 for name in self.names], dtype=np.int64)
+        read = [*columns, *also]
+        self._wanted = np.array([read.index(name) if name in read else -1 for name in self.names], dtype=np.int64)
 
-    def rows(self, text: Bytes, size: int, final: bool, spans: Places, ends: Places, told: Places) -> int:
-        rows: int = scan.csv_rows.compiled(text, size, final, ord(self.separator), self._wanted, spans, ends, told)
+    def rows(
+        self, text: Bytes, size: int, final: bool, spans: Places, ends: Places, lines: Places, told: Places
+    ) -> int:
+        separator = ord(self.separator)
+        rows: int = scan.csv_rows.compiled(text, size, final, separator, self._wanted, spans, ends, lines, told)
         return rows
 
     def complaint(self, status: int, found: int, text: str) -> str:
@@ -162,6 +177,13 @@ class Csv:
 
     def prefix(self, name: str) -> bytes:
         return self.separator.encode()
+
+    def paired(self, row: bytes) -> bool:
+        lines = io.StringIO(row.decode("utf-8", "replace"), newline="")
+        try:
+            return len(list(csv.reader(lines, delimiter=self.separator, strict=True))) == 1
+        except csv.Error:
+            return False
 
     def table(self, text: bytes) -> Any:
         import pyarrow as pa
@@ -195,11 +217,11 @@ class Ndjson:
     def __init__(self, first: bytes, where: str) -> None:
         try:
             record = json.loads(first)
-        except ValueError:
+        except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
             shown = first.decode("utf-8", "replace").strip()[:60]
-            raise DataError(f"{where}, row 1: a JSON object was expected on the line, got {shown}")
+            raise NotAnObjectError(f"{where}, row 1: a JSON object was expected on the line, got {shown}")
         self.names = list(record)
         self._first = first
         self._schema: Any = None
@@ -207,7 +229,8 @@ class Ndjson:
     def kinds(self, text: bytes) -> dict[str, str]:
         kinds = dict.fromkeys(self.names, EMPTY)
         for line in text.splitlines()[:PEEK]:
-            with contextlib.suppress(ValueError):  # a line that is no object is complained about when it is its turn
+            # a line that is no object is complained about when it is its turn
+            with contextlib.suppress(ValueError, TypeError, RecursionError):
                 for name, value in dict(json.loads(line)).items():
                     if value is not None and kinds.get(name) == EMPTY:
                         kinds[name] = (
@@ -215,14 +238,17 @@ class Ndjson:
                         )
         return kinds
 
-    def prepare(self, columns: list[str]) -> None:
+    def prepare(self, columns: list[str], also: list[str]) -> None:
         self._columns = columns
-        keys = [self._written(name) for name in columns]
+        keys = [self._written(name) for name in [*columns, *also]]
         self._keys = np.frombuffer(bytearray(b"".join(keys)), dtype=np.uint8)
         self._key_ends = np.cumsum([len(key) for key in keys], dtype=np.int64)
 
-    def rows(self, text: Bytes, size: int, final: bool, spans: Places, ends: Places, told: Places) -> int:
-        rows: int = scan.ndjson_rows.compiled(text, size, final, self._keys, self._key_ends, spans, ends, told)
+    def rows(
+        self, text: Bytes, size: int, final: bool, spans: Places, ends: Places, lines: Places, told: Places
+    ) -> int:
+        keys, key_ends = self._keys, self._key_ends
+        rows: int = scan.ndjson_rows.compiled(text, size, final, keys, key_ends, spans, ends, lines, told)
         return rows
 
     def cell(self, text: str) -> float | None:
@@ -244,6 +270,9 @@ class Ndjson:
             if key in self._first:
                 return key
         raise DataError(f"the key {name!r} is written with escapes that are not needed: it cannot be followed")
+
+    def paired(self, row: bytes) -> bool:
+        return True  # no row has more than one line
 
     def prefix(self, name: str) -> bytes:
         return b", " + json.dumps(name, ensure_ascii=False).encode() + b": "

@@ -54,7 +54,7 @@ class Atomic:
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the file."""
-        _write_all(self._file.fileno(), data, self.target)
+        write_all(self._file.fileno(), data, self.target)
 
     def commit(self) -> None:
         """Flush to the disk and take the name."""
@@ -83,7 +83,7 @@ class Pipe:
 
     def write(self, data: bytes | memoryview) -> None:
         """Write and let go."""
-        _write_all(self._handle, data, "standard output" if self.path == "-" else self.path)
+        write_all(self._handle, data, "standard output" if self.path == "-" else self.path)
 
     def commit(self) -> None:
         """Nothing is left to do."""
@@ -92,7 +92,8 @@ class Pipe:
         """What has left has left."""
 
 
-def _write_all(handle: int, data: bytes | memoryview, name: str) -> None:
+def write_all(handle: int, data: bytes | memoryview, name: str) -> None:
+    """Write all of it; an error names the place."""
     rest = memoryview(data)
     try:
         while rest:

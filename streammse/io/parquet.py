@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .block import EMPTY, NUMBER, OTHER, Array, Block, DataError, Layout, Wanted, described
+from .block import EMPTY, NUMBER, OTHER, Array, Block, DataError, Layout, Order, Records, Wanted, described
+from .letters import Letter, Letters, too_large
 from .output import Output
+from .stamps import Clock, Stamps, of_column
 
 ROWS = 1 << 17
 BUFFER = 1 << 20  # bytes of a column read at once: without it, all that a row group has
 
 
 class Batch:
-    """Some rows of a table."""
+    """Some rows of a table, and the number of each in its file."""
 
-    def __init__(self, rows: Any) -> None:
-        self.rows = rows
+    def __init__(self, rows: Any, numbers: NDArray[np.int64]) -> None:
+        self.rows, self.numbers = rows, numbers
 
     def table(self) -> Any:
         """The rows as a table."""
@@ -26,13 +30,33 @@ class Batch:
 
         return pa.Table.from_batches([self.rows])
 
+    def take(self, rows: Order) -> Batch:
+        """Some rows, in this order."""
+        import pyarrow as pa
+
+        wanted = pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows))])
+        return Batch(self.rows.take(wanted), self.numbers[rows])
+
+    def join(self, others: Sequence[Batch]) -> Batch:
+        """These rows and those that follow."""
+        import pyarrow as pa
+
+        parts = [self, *others]
+        joined = pa.concat_batches([part.rows for part in parts])
+        return Batch(joined, np.concatenate([part.numbers for part in parts]))
+
+    def record(self, row: int) -> tuple[bytes, None, int]:
+        """A row as JSON, and its number."""
+        (body,) = self.rows.slice(row, 1).to_pylist()
+        return json.dumps(body, ensure_ascii=False, default=str).encode(), None, int(self.numbers[row])
+
 
 class ParquetSource:
     """Blocks of rows of a Parquet file."""
 
     format = "parquet"
 
-    def __init__(self, name: str, wanted: Wanted) -> None:
+    def __init__(self, name: str, wanted: Wanted, letters: Letters | None = None) -> None:
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -60,6 +84,7 @@ class ParquetSource:
 
         self.layout = Layout(wanted, self.names, kinds, name)
         self.column, self.references, self.truth = self.layout.signal, len(self.layout.references), self.layout.truth
+        self.clock, self.letters = Clock(), letters
         for column in self.layout.columns:
             if not numeric(schema.field(column).type):
                 raise DataError(f"{name}: column {column!r} must hold numbers, got {schema.field(column).type}")
@@ -81,8 +106,33 @@ class ParquetSource:
             if batch is None:
                 return
             arrays = {name: _values(batch.column(name)) for name in self.layout.columns}
+            numbers = np.arange(done + 1, done + batch.num_rows + 1)
             done += batch.num_rows
-            yield self.layout.block(arrays, Batch(batch), done)
+            stamps, wrong = self._stamps(batch)
+            block = self.layout.block(arrays, Batch(batch, numbers), done, stamps)
+            if self.letters is not None:
+                block = self._good(block, arrays, wrong, self.letters)
+            elif wrong.any():
+                raise DataError(f"{self.name}, row {numbers[wrong][0]}: column {self.layout.time!r} does not say when")
+            yield block
+
+    def _stamps(self, batch: Any) -> tuple[Stamps | None, NDArray[np.bool_]]:
+        name = self.layout.time
+        if name is None:
+            return None, np.zeros(batch.num_rows, dtype=bool)
+        return of_column(self.clock, batch.column(name), name, self.name)
+
+    def _good(self, block: Block, arrays: dict[str, Array], wrong: NDArray[np.bool_], letters: Letters) -> Block:
+        """The rows that are what they should be; letters for the others."""
+        reasons = dict.fromkeys(np.flatnonzero(wrong).tolist(), f"column {self.layout.time!r} does not say when")
+        for name, values in arrays.items():
+            too_large(name, values, reasons)
+        if not reasons:
+            return block
+        rows = sorted(reasons)
+        rest = cast("Records", block.rest)
+        letters.add([Letter(reasons[row], *rest.record(row), self.name) for row in rows])
+        return block.take(np.delete(np.arange(len(block.signal)), rows))
 
 
 def _values(column: Any) -> Array:

@@ -4,7 +4,8 @@ Text is never split into a table: a row is a stretch of bytes in which a few pla
 wanted value passes through byte by byte, and a row costs one look at each of its bytes.
 
 ``spans[row, 2k]`` and ``spans[row, 2k + 1]`` are begin and end of the k-th wanted value; ``ends[row]`` is where one
-more value would be appended. ``told`` says how far the scan came, why it stopped, and what it counted there.
+more value would be appended; ``lines[row]`` is begin and end of the row, its newline included. ``told`` says how far the
+scan came, why it stopped, and what it counted there.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ JOIN = 2  # bytes of the ", " between members of an object
 INFINITE = np.uint64(0x7FF0000000000000)  # the exponent of what is not finite
 
 
-@loop("i8(u1[::1],i8,b1,i8,i8[::1],i8[:,::1],i8[::1],i8[::1])")
-def csv_rows(text, size, final, separator, wanted, spans, ends, told):  # type: ignore[no-untyped-def]
+@loop("i8(u1[::1],i8,b1,i8,i8[::1],i8[:,::1],i8[::1],i8[:,::1],i8[::1])")
+def csv_rows(text, size, final, separator, wanted, spans, ends, lines, told):  # type: ignore[no-untyped-def]
     """Find the values of all complete rows; ``wanted[j]`` is k where column j is the k-th wanted one, else -1."""
     columns = wanted.size
     row = 0
@@ -84,8 +85,10 @@ def csv_rows(text, size, final, separator, wanted, spans, ends, told):  # type: 
             told[FOUND] = column
             break
         ends[row] = end
-        row += 1
+        lines[row, 0] = at
         at = i + 1 if i < size else size
+        lines[row, 1] = at
+        row += 1
     told[CONSUMED] = at
     return row
 
@@ -111,8 +114,8 @@ def after_string(text: Any, i: int, size: int) -> int:
     return i
 
 
-@loop("i8(u1[::1],i8,b1,u1[::1],i8[::1],i8[:,::1],i8[::1],i8[::1])")
-def ndjson_rows(text, size, final, keys, key_ends, spans, ends, told):  # type: ignore[no-untyped-def]
+@loop("i8(u1[::1],i8,b1,u1[::1],i8[::1],i8[:,::1],i8[::1],i8[:,::1],i8[::1])")
+def ndjson_rows(text, size, final, keys, key_ends, spans, ends, lines, told):  # type: ignore[no-untyped-def]
     """Find the values of all complete lines; the keys stand one after the other, quotes included.
 
     A missing key is an empty place at the end of its object, and one of length -1 where the object is empty.
@@ -204,8 +207,10 @@ def ndjson_rows(text, size, final, keys, key_ends, spans, ends, told):  # type: 
                 spans[row, 2 * k] = last
                 spans[row, 2 * k + 1] = last if members > 0 else last - 1
         ends[row] = last if members > 0 else -last
-        row += 1
+        lines[row, 0] = at
         at = i + 1 if i < size else size
+        lines[row, 1] = at
+        row += 1
     told[CONSUMED] = at
     return row
 
@@ -239,4 +244,23 @@ def splice(text, size, rows, begins, ends, bits, prefix, missing, decimal, out):
     for i in range(here, size):
         out[at] = text[i]
         at += 1
+    return at
+
+
+@loop("i8(u1[::1],i8[::1],i8[::1],i8[::1],b1,u1[::1],i8[::1])")
+def gather(text, begins, ends, order, lines, out, places):  # type: ignore[no-untyped-def]
+    """Some stretches of the text one after the other, each from where ``places`` says.
+
+    Of ``lines`` each but the last one ends in a newline, whether it had one or not.
+    """
+    at = 0
+    for j in range(order.size):
+        row = order[j]
+        places[j] = at
+        for i in range(begins[row], ends[row]):
+            out[at] = text[i]
+            at += 1
+        if lines and j + 1 < order.size and (at == places[j] or out[at - 1] != LF):
+            out[at] = LF
+            at += 1
     return at

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import digits, scan
 from .block import Array, Block, DataError, Layout, Wanted, described
-from .dialects import Bytes, Csv, Dialect, Ndjson, Places, first_line
+from .dialects import Bytes, Csv, Dialect, Ndjson, NotAnObjectError, Places, first_line
+from .letters import Letters
 from .output import Output
+from .stamps import Clock, Stamps
+
+#: where a block begins in its source and the number of its first row; or that of every row
+Begun = tuple[int, int] | Places
 
 BLOCK = 1 << 20
 LONGEST = 1 << 26  # a row longer than this is no row
@@ -31,14 +37,85 @@ _MAGIC = {
 
 
 class Text:
-    """The bytes of a block, and where its values lie."""
+    """The bytes of a block, and where its rows and values lie."""
 
-    def __init__(self, source: TextSource, bytes_: Bytes, rows: int, spans: Places, ends: Places) -> None:
-        self.source, self.bytes, self.rows, self.spans, self.ends = source, bytes_, rows, spans, ends
+    def __init__(
+        self, source: TextSource, bytes_: Bytes, spans: Places, ends: Places, lines: Places, begun: Begun
+    ) -> None:
+        self.source, self.bytes, self.rows = source, bytes_, len(ends)
+        self.spans, self.ends, self.lines = spans, ends, lines
+        self._begun = begun
+
+    @property
+    def places(self) -> Places:
+        """Of each row where it begins in the source, and its number from 1."""
+        if isinstance(self._begun, tuple):
+            offset, number = self._begun
+            self._begun = np.column_stack((self.lines[:, 0] + offset, np.arange(number, number + self.rows)))
+        return self._begun
 
     def table(self) -> Any:
         """The rows as a table, with the types that the first block had."""
         return self.source.dialect.table(self.bytes.tobytes())
+
+    def record(self, row: int) -> tuple[bytes, int, int]:
+        """A row without its newline, where it began, and its number."""
+        raw = self.bytes[slice(*self.lines[row])].tobytes()
+        offset, number = self.places[row]
+        return raw.removesuffix(b"\n"), int(offset), int(number)
+
+    def _moved(self, bytes_: Bytes, rows: Any, begins: Places, ends: Places) -> Text:
+        """These rows, now from ``begins`` to ``ends``."""
+        by = begins - self.lines[rows, 0]
+        marks = self.ends[rows]
+        marks = np.where(marks < 0, marks - by, marks + by)
+        return Text(
+            self.source,
+            bytes_,
+            self.spans[rows] + by[:, None],
+            marks,
+            np.column_stack((begins, ends)),
+            self.places[rows],
+        )
+
+    def take(self, rows: Places) -> Text:
+        """Some rows, in this order; empty lines between rows stay behind."""
+        begins, ends = (np.ascontiguousarray(self.lines[:, side]) for side in (0, 1))
+        out = np.empty(int((ends[rows] - begins[rows]).sum()) + rows.size, dtype=np.uint8)
+        places = np.empty(rows.size, dtype=np.int64)
+        size = scan.gather.compiled(self.bytes, begins, ends, np.ascontiguousarray(rows), True, out, places)
+        return self._moved(out[:size], rows, places, np.append(places[1:], size) if rows.size else places)
+
+    def without(self, stretches: list[tuple[int, int]], keep: NDArray[np.bool_]) -> Text:
+        """Only the rows to keep: the other ones and these stretches between rows are cut out."""
+        cuts = np.array(stretches, dtype=np.int64).reshape(-1, 2)
+        cuts = np.concatenate((cuts, self.lines[~keep]))
+        cuts = cuts[np.argsort(cuts[:, 0])]
+        left = np.ones(self.bytes.size, dtype=bool)
+        for begin, end in cuts.tolist():
+            left[begin:end] = False
+        gone = np.concatenate(([0], np.cumsum(cuts[:, 1] - cuts[:, 0])))
+        begins = self.lines[keep, 0]
+        begins = begins - gone[np.searchsorted(cuts[:, 0], begins)]
+        return self._moved(self.bytes[left], keep, begins, begins + self.lines[keep, 1] - self.lines[keep, 0])
+
+    def join(self, others: Sequence[Text]) -> Text:
+        """These rows and those that follow."""
+        parts = [self, *others]
+        texts = [part.bytes for part in parts]
+        for k, text in enumerate(texts[:-1]):
+            if text.size and text[-1] != scan.LF:
+                texts[k] = np.append(text, np.uint8(scan.LF))
+        at = np.cumsum([0, *(text.size for text in texts)]).tolist()
+        marks = [np.where(part.ends < 0, part.ends - by, part.ends + by) for by, part in zip(at, parts, strict=False)]
+        return Text(
+            self.source,
+            np.concatenate(texts),
+            np.concatenate([part.spans + by for by, part in zip(at, parts, strict=False)]),
+            np.concatenate(marks),
+            np.concatenate([part.lines + by for by, part in zip(at, parts, strict=False)]),
+            np.concatenate([part.places for part in parts]),
+        )
 
 
 class _Raw:
@@ -70,8 +147,17 @@ class _Raw:
 class TextSource:
     """Blocks of whole rows; of a pipe as many rows as have come."""
 
-    def __init__(self, raw: _Raw, name: str, dialect: Dialect, wanted: Wanted, tail: bytes, ended: bool) -> None:
-        self._raw, self.name, self.dialect = raw, name, dialect
+    def __init__(
+        self,
+        raw: _Raw,
+        name: str,
+        dialect: Dialect,
+        wanted: Wanted,
+        tail: bytes,
+        ended: bool,
+        letters: Letters | None = None,
+    ) -> None:
+        self._raw, self.name, self.dialect, self.letters = raw, name, dialect, letters
         self.format, self.names, self.total = dialect.format, dialect.names, raw.total
         self.rate: float | None = None
         self._tail: Bytes = np.frombuffer(bytearray(tail), dtype=np.uint8)
@@ -81,7 +167,10 @@ class TextSource:
         except DataError as error:
             raise DataError(f"{error}{dialect.doubt}") from None
         self.column, self.references, self.truth = self.layout.signal, len(self.layout.references), self.layout.truth
-        dialect.prepare(self.layout.columns)
+        time, columns = self.layout.time, self.layout.columns
+        dialect.prepare(columns, [time] if time is not None and time not in columns else [])
+        self._time = None if time is None else columns.index(time) if time in columns else len(columns)
+        self.clock = Clock()
 
     def __repr__(self) -> str:
         return described(self)
@@ -102,33 +191,38 @@ class TextSource:
         got = self._raw.into(grown[have:], self.name)
         self._tail, self._ended = grown[: have + got], got == 0
 
+    def room(self, text: Bytes) -> tuple[Places, Places, Places]:
+        """Room for what a scan of this text may find: values, ends and lines of its rows."""
+        capacity = int(np.count_nonzero(text == scan.LF)) + 1
+        width = 2 * (len(self.layout.columns) + (self._time == len(self.layout.columns)))
+        shapes = ((capacity, width), (capacity,), (capacity, 2))
+        spans, ends, lines = (np.empty(shape, dtype=np.int64) for shape in shapes)
+        return spans, ends, lines
+
     def __iter__(self) -> Iterator[Block]:
         """Scan, read the numbers, pass on; what is not yet a whole row waits for the rest of it."""
+        if self.letters is not None:
+            from .weed import weeded
+
+            yield from weeded(self, self.letters)
+            return
         told = np.zeros(3, dtype=np.int64)
         rows_before, lines_before, done = 0, self.dialect.head.count(b"\n"), len(self.dialect.head)
-        width = 2 * len(self.layout.columns)
         while True:
             text, final = self._tail, self._ended
-            capacity = int(np.count_nonzero(text == scan.LF)) + 1
-            spans, ends = np.empty((capacity, width), dtype=np.int64), np.empty(capacity, dtype=np.int64)
-            rows = self.dialect.rows(text, text.size, final, spans, ends, told)
+            spans, ends, lines = self.room(text)
+            rows = self.dialect.rows(text, text.size, final, spans, ends, lines, told)
             used = int(told[scan.CONSUMED])
             if used:
-                block = Text(self, text[:used], rows, spans, ends)
-                arrays = {
-                    name: self._column(block, k, rows_before, lines_before)
-                    for k, name in enumerate(self.layout.columns)
-                }
+                found = Text(self, text[:used], spans[:rows], ends[:rows], lines[:rows], (done, rows_before + 1))
+                arrays, stamps = self._columns(found, rows_before, lines_before)
                 done += used
-                yield self.layout.block(arrays, block, done)
+                yield self.layout.block(arrays, found, done, stamps)
                 rows_before += rows
                 lines_before += int(np.count_nonzero(text[:used] == scan.LF))
                 self._tail = text[used:]
             if told[scan.STATUS] != scan.FINE:
-                shown = self._tail[:1000].tobytes().decode("utf-8", "replace").splitlines()
-                what = self.dialect.complaint(
-                    int(told[scan.STATUS]), int(told[scan.FOUND]), shown[0][:60] if shown else ""
-                )
+                what = self.complaint(int(told[scan.STATUS]), int(told[scan.FOUND]), self._tail[:1000].tobytes())
                 raise DataError(f"{self.name}, row {rows_before + 1} (line {lines_before + 1}): {what}")
             if final:
                 break
@@ -136,40 +230,120 @@ class TextSource:
         if rows_before == 0:
             raise DataError(f"{self.name} holds no rows" + (" after the line of names" if self.dialect.head else ""))
 
-    def _column(self, text: Text, k: int, rows_before: int, lines_before: int) -> Array:
-        """The k-th wanted values as numbers."""
+    def complaint(self, status: int, found: int, row: bytes) -> str:
+        """What is wrong with a row that begins so."""
+        shown = row[:1000].decode("utf-8", "replace").splitlines()
+        return self.dialect.complaint(status, found, shown[0][:60] if shown else "")
+
+    def numbers(self, text: Text, k: int) -> tuple[Array, list[int]]:
+        """The k-th wanted values as numbers, and the rows that hold something else there."""
         rows, spans = text.rows, text.spans
         if rows == 0:
-            return np.empty(0)
+            return np.empty(0), []
         values, odd = np.empty(rows), np.empty(rows, dtype=np.int64)
         quotes, decimal = self.dialect.quotes, ord(self.dialect.decimal)
         words = values.view(np.uint64)
         strange = digits.read.compiled(text.bytes, rows, spans, k, quotes, decimal, values, words, odd)
-        for row in odd[:strange]:
-            cell = text.bytes[spans[row, 2 * k] : spans[row, 2 * k + 1]].tobytes().decode("utf-8", "replace")
-            value = self.dialect.cell(cell)
+        wrong = []
+        for row in odd[:strange].tolist():
+            value = self.dialect.cell(self.cell(text, row, k))
             if value is None:
-                before = text.bytes[: spans[row, 2 * k]]
-                line = lines_before + int(np.count_nonzero(before == scan.LF)) + 1
-                raise DataError(
-                    f"{self.name}, row {rows_before + int(row) + 1} (line {line}): "
-                    f"column {self.layout.columns[k]!r} must hold numbers, got {cell[:40]!r}{self.dialect.hint(cell)}"
-                )
-            values[row] = value
-        return values
+                wrong.append(row)
+            else:
+                values[row] = value
+        return values, wrong
+
+    @staticmethod
+    def cell(text: Text, row: int, k: int) -> str:
+        """What stands in the place of the k-th wanted value."""
+        return text.bytes[slice(*text.spans[row, 2 * k : 2 * k + 2])].tobytes().decode("utf-8", "replace")
+
+    def not_a_number(self, text: Text, row: int, k: int) -> str:
+        """What is wrong with a cell that holds something else."""
+        cell = self.cell(text, row, k)
+        return f"column {self.layout.columns[k]!r} must hold numbers, got {cell[:40]!r}{self.dialect.hint(cell)}"
+
+    def stamps(self, text: Text) -> tuple[Stamps | None, list[int]]:
+        """When each row was, where somebody asked for it, and the rows that do not tell."""
+        k, clock = self._time, self.clock
+        if k is None:
+            return None, []
+        if text.rows == 0:
+            return np.empty(0, dtype=np.float64 if clock.kind == Clock.NUMBER else np.int64), []
+        if clock.kind != Clock.NUMBER:
+            made, wrong = clock.texts(_strings(text, k))
+        if clock.kind == Clock.NUMBER:
+            values, _ = self.numbers(text, k)
+            made, wrong = clock.numbers(values)
+        return made, np.flatnonzero(wrong).tolist()
+
+    def no_stamp(self, text: Text, row: int) -> str:
+        """What is wrong with a cell that does not say when."""
+        assert self._time is not None
+        wanted = self.clock.kind or "a number or a time in ISO 8601"
+        if self.clock.kind == Clock.NUMBER:
+            wanted += " below 2^53"
+        return f"column {self.layout.time!r} must hold {wanted}, got {self.cell(text, row, self._time)[:40]!r}"
+
+    def _columns(self, text: Text, rows_before: int, lines_before: int) -> tuple[dict[str, Array], Stamps | None]:
+        """The wanted values; an error names the row."""
+
+        def refuse(row: int, what: str, at: int) -> DataError:
+            line = lines_before + int(np.count_nonzero(text.bytes[:at] == scan.LF)) + 1
+            return DataError(f"{self.name}, row {rows_before + row + 1} (line {line}): {what}")
+
+        arrays = {}
+        for k, name in enumerate(self.layout.columns):
+            arrays[name], wrong = self.numbers(text, k)
+            if wrong:
+                raise refuse(wrong[0], self.not_a_number(text, wrong[0], k), text.spans[wrong[0], 2 * k])
+        stamps, wrong = self.stamps(text)
+        if wrong:
+            raise refuse(wrong[0], self.no_stamp(text, wrong[0]), text.lines[wrong[0], 0])
+        return arrays, stamps
+
+
+def _strings(text: Text, k: int) -> Any:
+    """The k-th wanted cells as a pyarrow array, without quotes around them; what is no UTF-8 becomes a blank."""
+    import pyarrow as pa
+
+    begins, ends = (np.ascontiguousarray(text.spans[:, 2 * k + side]) for side in (0, 1))
+    ends = np.maximum(begins, ends)
+    last = text.bytes.size - 1
+    quoted = (ends - begins >= 2) & (text.bytes[np.minimum(begins, last)] == digits.QUOTE)
+    quoted &= text.bytes[np.minimum(np.maximum(ends - 1, 0), last)] == digits.QUOTE
+    begins, ends = begins + quoted, ends - quoted
+    out = np.empty(int((ends - begins).sum()), dtype=np.uint8)
+    places = np.empty(text.rows, dtype=np.int64)
+    size = scan.gather.compiled(text.bytes, begins, ends, np.arange(text.rows), False, out, places)
+    out[out > 127] = scan.SPACE
+    offsets = np.append(places, size)
+    return pa.LargeStringArray.from_buffers(text.rows, pa.py_buffer(offsets), pa.py_buffer(out))
 
 
 def open_text(
-    name: str, wanted: Wanted, kind: str | None, separator: str | None, decimal: str, header: bool
+    name: str,
+    wanted: Wanted,
+    kind: str | None,
+    separator: str | None,
+    decimal: str,
+    header: bool,
+    letters: Letters | None = None,
 ) -> TextSource:
     """Open CSV or NDJSON and read its first line; a pipe that begins with a brace is NDJSON."""
     raw = _Raw(name)
     where = "standard input" if name == "-" else name
     begun, ended, end = b"", False, 0
     place = np.empty(BLOCK, dtype=np.uint8)
-    while not end and not ended:
+
+    def more() -> bytes:
+        nonlocal ended
         got = raw.into(place, where)
-        begun, ended = begun + place[:got].tobytes(), got == 0
+        ended = got == 0
+        return begun + place[:got].tobytes()
+
+    while not end and not ended:
+        begun = more()
         what = next((what for magic, what in _MAGIC.items() if begun.startswith(magic)), None)
         if what is not None:
             wanted_text = "pipes carry CSV or NDJSON" if name == "-" else "CSV or NDJSON was expected"
@@ -180,10 +354,19 @@ def open_text(
     if not end:
         raise DataError(f"{where} is empty: a first line was expected")
     if kind == "ndjson":
-        return TextSource(raw, where, Ndjson(begun[:end], where), wanted, begun, ended)
+        at = 0
+        while True:
+            try:
+                return TextSource(raw, where, Ndjson(begun[at:end], where), wanted, begun, ended, letters)
+            except NotAnObjectError:
+                if letters is None or (ended and end == len(begun)):
+                    raise
+            at = end  # this line is told when it is its turn; the next one may say what there is
+            while (end := at + first_line(begun[at:], ended, False)) == at and not ended:
+                begun = more()
     dialect = Csv(begun[:end].lstrip(b"\r\n"), separator, decimal, header, where)
     dialect.head = begun[:end] if header else b""
-    return TextSource(raw, where, dialect, wanted, begun[end if header else 0 :], ended)
+    return TextSource(raw, where, dialect, wanted, begun[end if header else 0 :], ended, letters)
 
 
 class TextSink:

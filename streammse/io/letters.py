@@ -1,0 +1,150 @@
+"""Dead letters: the records that were not carried, whole, with the reason and the place they came from."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from ..kernels.constants import LARGEST
+from .block import Array, DataError
+from .output import write_all
+
+#: what became of a record that was read and not carried
+DEAD, LATE, DUPLICATE = "dead", "late", "duplicate"
+
+
+class Letter(NamedTuple):
+    """One record that was not carried."""
+
+    reason: str
+    #: the record as it came, without the newline that ends it
+    raw: bytes
+    #: where it begins in its source, in bytes; None where the format has no such place
+    offset: int | None
+    #: which row of its source it is, from 1, empty lines not counted
+    row: int
+    source: str
+    fate: str = DEAD
+
+    def line(self) -> str:
+        """As a line of JSON; bytes that are no UTF-8 stand in base64."""
+        body: dict[str, Any] = {"fate": self.fate, "reason": self.reason, "source": self.source, "row": self.row}
+        if self.offset is not None:
+            body["offset"] = self.offset
+        try:
+            body["raw"] = self.raw.decode()
+        except UnicodeDecodeError:
+            body["base64"] = base64.b64encode(self.raw).decode()
+        return json.dumps(body, ensure_ascii=False) + "\n"
+
+
+def too_large(name: str, values: Array, reasons: dict[int, str]) -> None:
+    """Add the rows whose number is none that a sensor says (a NaN is a missing sample, which may be)."""
+    for row in np.flatnonzero(np.abs(values) >= LARGEST).tolist():
+        reasons.setdefault(row, f"column {name!r} must hold numbers below {LARGEST:g}, got {float(values[row])!r}")
+
+
+class Letters:
+    r"""A log of dead letters: a line of JSON for each, on the disk as soon as the block that held it is read.
+
+    As a log that grows while a run is live it stands under its own name from the start, and a second run appends to
+    it: a letter from a pipe exists nowhere else.
+
+    Parameters
+    ----------
+    path : path, optional
+        Without one the letters are counted and gone.
+    strict : bool
+        The first dead record ends the run with a DataError; late and duplicate ones do not.
+
+    Examples
+    --------
+    >>> from streammse import io
+    >>> from pathlib import Path
+    >>> _ = Path("in.csv").write_text("t,v\n0,1.0\n1,abc\n2,1e308\n3,1.5\n")
+    >>> with Letters("dead.ndjson") as letters:
+    ...     [block.signal.tolist() for block in io.source("in.csv", "v", letters=letters)]
+    [[1.0, 1.5]]
+    >>> [(one.row, one.offset, one.raw) for one in read("dead.ndjson")]
+    [(2, 10, b'1,abc'), (3, 16, b'2,1e308')]
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None, *, strict: bool = False) -> None:
+        self.path = None if path is None else os.fspath(path)
+        self.strict = strict
+        #: how many records came to each fate
+        self.counts: Counter[str] = Counter()
+        self._handle = -1
+        if self.path is not None:
+            try:
+                self._handle = os.open(
+                    self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666
+                )
+            except OSError as error:
+                raise DataError(f"cannot write {self.path}: {error.strerror}") from None
+
+    @property
+    def dead(self) -> int:
+        """How many records could not be taken for what they should be."""
+        return self.counts[DEAD]
+
+    def add(self, letters: list[Letter]) -> None:
+        """Count them and write them down, in one piece."""
+        for at, letter in enumerate(letters):
+            self.counts[letter.fate] += 1
+            if self.strict and letter.fate == DEAD:
+                self._write(letters[: at + 1])
+                raise DataError(f"{letter.source}, row {letter.row}: {letter.reason}")
+        self._write(letters)
+
+    def _write(self, letters: list[Letter]) -> None:
+        if self._handle >= 0 and letters:
+            data = "".join(letter.line() for letter in letters).encode("utf-8", "surrogatepass")
+            write_all(self._handle, data, str(self.path))
+
+    @property
+    def size(self) -> int | None:
+        """How long the file is now, in bytes; None where there is none."""
+        return os.fstat(self._handle).st_size if self._handle >= 0 else None
+
+    def cut(self, size: int) -> None:
+        """Cut the file back to what it was: what comes after will be read again."""
+        if self._handle >= 0 and size < os.fstat(self._handle).st_size:
+            os.truncate(self._handle, size)
+
+    def sync(self) -> None:
+        """See that it is on the disk."""
+        if self._handle >= 0:
+            os.fsync(self._handle)
+
+    def close(self) -> None:
+        """No more will come."""
+        if self._handle >= 0:
+            handle, self._handle = self._handle, -1
+            os.close(handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", -1) >= 0:
+            self.close()
+
+
+def read(path: str | os.PathLike[str]) -> Iterator[Letter]:
+    """The letters of a file, with the bytes of each record as they came."""
+    with Path(path).open(encoding="utf-8") as file:
+        for line in file:
+            body = json.loads(line)
+            raw = body["raw"].encode() if "raw" in body else base64.b64decode(body["base64"])
+            yield Letter(body["reason"], raw, body.get("offset"), body["row"], body["source"], body["fate"])
