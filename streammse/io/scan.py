@@ -4,8 +4,8 @@ Text is never split into a table: a row is a stretch of bytes in which a few pla
 wanted value passes through byte by byte, and a row costs one look at each of its bytes.
 
 ``spans[row, 2k]`` and ``spans[row, 2k + 1]`` are begin and end of the k-th wanted value; ``ends[row]`` is where one
-more value would be appended; ``lines[row]`` is begin and end of the row, its newline included. ``told`` says how far the
-scan came, why it stopped, and what it counted there.
+more value would be appended; ``lines[row]`` is begin and end of the row, its newline included. ``told`` says how far
+the scan came, why it stopped, and what it counted there.
 """
 
 from __future__ import annotations
