@@ -34,7 +34,7 @@ FLOORS = [
     {"__main__"},
 ]
 OPEN = {"_jit", "kernels", "drive", "snapshot", "param", "metrics", "filters", "io", "denoise", "forecast"}
-OPEN |= {"backtesting", "cli"}
+OPEN |= {"backtesting", "cli", "runner"}
 
 
 def room(path: Path) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .io.ahead import ahead
-from .io.block import Sink, Source
-from .node import Denoiser
+from ..io.ahead import ahead
+from ..io.block import Sink, Source
+from ..node import Denoiser
 
 
 class Runner:
