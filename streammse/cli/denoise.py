@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import flow
 from .ending import RefusedError, Terminated, clean_end, say
 
 if TYPE_CHECKING:
@@ -96,6 +97,14 @@ def denoise(
     header: Annotated[
         bool, typer.Option("--header/--no-header", help="CSV: whether the first line names the columns.")
     ] = True,
+    time: flow.Time = None,
+    lateness: flow.Lateness = 0.0,
+    dead_letters: flow.DeadLetters = None,
+    strict: flow.Strict = False,
+    queue: flow.Queue = None,
+    policy: flow.Policy = "block",
+    log: flow.LogFile = None,
+    metrics: flow.MetricsPort = None,
 ) -> None:
     """Clean a noisy signal, from a file or while it arrives.
 
@@ -111,10 +120,21 @@ def denoise(
         from ..report import Report
         from ..runner import Runner
 
-        _distinct(source, reference or [], output, plot)
+        _distinct(source, reference or [], output, plot, dead_letters, log)
         name = _method(method, reference)
+        letters = flow.letters(dead_letters, strict)
         opened = io.source(
-            source, column, reference or (), truth, format=format, separator=separator, decimal=decimal, header=header
+            source,
+            column,
+            reference or (),
+            truth,
+            format=format,
+            separator=separator,
+            decimal=decimal,
+            header=header,
+            time=time,
+            lateness=lateness,
+            letters=letters,
         )
         if rate is not None:
             opened.rate = rate
@@ -131,7 +151,9 @@ def denoise(
                 sinks.insert(0, Picture(plot, opened.rate, title))  # drawing takes a while: the output comes last
             if sys.stderr.isatty() and not (output == "-" and sys.stdout.isatty()):
                 sinks.append(_Progress(opened))
-            Runner(node, opened, io.Tee(*sinks, report)).run()
+            into_all = io.Tee(*sinks, report)
+            runner = Runner(node, opened, into_all, queue=queue, policy=policy, log=log, metrics=flow.metrics(metrics))
+            runner.run()
         except BaseException as error:
             for sink in sinks:
                 sink.abort()
@@ -141,22 +163,30 @@ def denoise(
             raise
         if report.beyond:
             say(f"warning: {counted(report.beyond, 'sample')} beyond 1e100 taken as missing")
+        if (told := flow.refused(runner.counts, dead_letters)) is not None:
+            say(told)
         if name == "hum":
             _hint(report.power_ratio, node.params["mains"])
-        _tell(report, name, node, opened, output, as_json, truth is not None)
+        _tell(report, name, node, opened, output, as_json, truth is not None, runner.counts)
 
 
-def _distinct(source: str, references: list[str], output: str, plot: str | None) -> None:
+def _distinct(
+    source: str, references: list[str], output: str, plot: str | None, letters: str | None, log: str | None
+) -> None:
     """Refuse to write over what is read, and one thing over the other."""
     from ..io import file_of
 
     read = {source: "the noisy signal", **{file_of(name) or "": "the reference" for name in references}}
-    for target, what in ((output, "the clean one"), (plot, "the picture")):
+    whats = ("the clean one", "the picture", "the dead letters", "the log")
+    targets = [(name, what) for name, what in zip((output, plot, letters, log), whats, strict=True) if name]
+    for k, (target, what) in enumerate(targets):
         for file, role in read.items():
-            if target and os.path.isfile(target) and os.path.isfile(file) and os.path.samefile(target, file):
+            if os.path.isfile(target) and os.path.isfile(file) and os.path.samefile(target, file):
                 raise RefusedError(f"{target} would replace {role} by {what}: choose another name")
-    if plot is not None and output != "-" and os.path.realpath(plot) == os.path.realpath(output):
-        raise RefusedError(f"{plot} would replace the clean signal by the picture: choose another name")
+        for other, before in targets[:k]:
+            if target != "-" and os.path.realpath(target) == os.path.realpath(other):
+                first = before.replace("one", "signal")
+                raise RefusedError(f"{target} would replace {first} by {what}: choose another name")
 
 
 def _hint(ratio: float | None, mains: float) -> None:
@@ -206,7 +236,16 @@ def _node(method: str, source: Source, given: dict[str, Any], more: list[str]) -
         raise RefusedError(str(error)) from None
 
 
-def _tell(report: Report, method: str, node: Node, source: Source, output: str, as_json: bool, has_truth: bool) -> None:
+def _tell(
+    report: Report,
+    method: str,
+    node: Node,
+    source: Source,
+    output: str,
+    as_json: bool,
+    has_truth: bool,
+    counts: dict[str, int],
+) -> None:
     """Print the report where it does not mix with the data."""
     place = sys.stderr if output == "-" else sys.stdout
     if as_json:
@@ -217,7 +256,7 @@ def _tell(report: Report, method: str, node: Node, source: Source, output: str, 
             for key, value in node.params.items()
         }
         head = {"input": source.name, "output": output, "column": source.column, "method": method, "parameters": params}
-        print(json.dumps(head | report.figures), file=place)
+        print(json.dumps(head | report.figures | counts), file=place)
     elif has_truth or place.isatty():
         print(report.text(), file=place)
 

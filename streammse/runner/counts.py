@@ -1,0 +1,26 @@
+"""What became of every row: read = samples + dropped + dead + late + duplicates + left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .queue import Queue
+
+
+def counts(source: Any, queue: Queue, samples: int) -> dict[str, int]:
+    """The rows of a run by their fate.
+
+    ``left`` are rows that were read and neither carried nor refused when the run was stopped or failed: those that wait
+    for the watermark, and what the node or the sink failed at. At a good end there are none.
+    """
+    letters = getattr(source, "letters", None)
+    late, duplicates, held = (getattr(source, name, 0) for name in ("late", "duplicates", "held"))
+    fates = {
+        "samples": samples,
+        "dropped": queue.dropped,
+        "dead": letters.dead if letters is not None else 0,
+        "late": late,
+        "duplicates": duplicates,
+        "left": held + queue.taken - samples,
+    }
+    return {"read": sum(fates.values()), **fates}
