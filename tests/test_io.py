@@ -8,7 +8,6 @@ import math
 import os
 import stat
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from hypothesis import strategies as st
 
 from streammse import io
 from streammse.io import digits, scan, text
-from streammse.io.ahead import ahead
 from streammse.io.block import Block, DataError
 from streammse.io.output import Atomic
 from streammse.plot import BINS, Envelope, picture
@@ -432,32 +430,6 @@ def test_a_failing_node_leaves_no_file(tmp_path):
         with pytest.raises(RuntimeError, match="no"):
             Runner(Fails(), source, io.sink(tmp_path / out, source)).run()
     assert [p.name for p in tmp_path.iterdir()] == ["in.csv"]
-
-
-def test_reading_ahead_keeps_order_and_bounds_and_passes_errors_on():
-    fetched = []
-
-    def items():
-        for k in range(100):
-            fetched.append(k)
-            yield k
-        raise KeyError("end")
-
-    stream = ahead(items())
-    assert next(stream) == 0
-    time.sleep(0.05)
-    assert len(fetched) <= 4  # one given out, two waiting, one that waits for a place
-    seen = [0]
-    with pytest.raises(KeyError, match="end"):
-        seen.extend(stream)
-    assert seen == list(range(99 + 1)) or seen == [0]  # extend keeps nothing when it fails
-    early = ahead(itertools.count())
-    next(early)
-    early.close()
-    deadline = time.monotonic() + 5.0
-    while any(t.name == "streammse-ahead" for t in threading.enumerate()):
-        assert time.monotonic() < deadline, "the thread goes on reading for nobody"
-        time.sleep(0.01)
 
 
 @settings(max_examples=25, deadline=None)

@@ -104,6 +104,7 @@ class Queue:
                         while not self._stopped and not self._fits(len(block.signal)):
                             self._changed.wait()
                     if self._stopped:
+                        self.dropped += 0 if self.policy == "block" else len(block.signal)
                         return
                     self._put(block)
                     self._changed.notify_all()
