@@ -86,6 +86,7 @@ def test_numba_has_one_room() -> None:
 
 
 HEAVY = ("numba", "llvmlite", "scipy", "statsmodels", "pandas", "matplotlib", "pyarrow", "rich", "typer")
+HEAVY += ("structlog", "prometheus_client")
 
 
 @pytest.mark.parametrize(

@@ -109,21 +109,6 @@ class Letters:
             data = "".join(letter.line() for letter in letters).encode("utf-8", "surrogatepass")
             write_all(self._handle, data, str(self.path))
 
-    @property
-    def size(self) -> int | None:
-        """How long the file is now, in bytes; None where there is none."""
-        return os.fstat(self._handle).st_size if self._handle >= 0 else None
-
-    def cut(self, size: int) -> None:
-        """Cut the file back to what it was: what comes after will be read again."""
-        if self._handle >= 0 and size < os.fstat(self._handle).st_size:
-            os.truncate(self._handle, size)
-
-    def sync(self) -> None:
-        """See that it is on the disk."""
-        if self._handle >= 0:
-            os.fsync(self._handle)
-
     def close(self) -> None:
         """No more will come."""
         if self._handle >= 0:

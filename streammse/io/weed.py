@@ -48,7 +48,7 @@ def weeded(source: TextSource, letters: Letters) -> Iterator[Block]:
                 source._tail = source._tail[lines.used :]
                 yield block
             left = source._tail
-            if left.size > LONGEST and not source._ended:  # no newline in it, or the scan had gone past
+            if left.size > LONGEST and not source._ended:  # there is no newline in it: it was looked for
                 reason = f"a row goes on for more than {LONGEST:,} bytes"
                 letters.add([Letter(reason, left.tobytes(), done, number, source.name)])
                 rest, done, number, source._tail = True, done + left.size, number + 1, left[:0]

@@ -7,18 +7,23 @@ from typing import Any
 from .queue import Queue
 
 
-def counts(source: Any, queue: Queue, samples: int) -> dict[str, int]:
+def dead(source: Any) -> int:
+    """How many dead letters a source has sent, in all its runs."""
+    letters = getattr(source, "letters", None)
+    return 0 if letters is None else int(letters.dead)
+
+
+def counts(source: Any, queue: Queue, samples: int, dead_before: int) -> dict[str, int]:
     """The rows of a run by their fate.
 
     ``left`` are rows that were read and neither carried nor refused when the run was stopped or failed: those that wait
     for the watermark, and what the node or the sink failed at. At a good end there are none.
     """
-    letters = getattr(source, "letters", None)
     late, duplicates, held = (getattr(source, name, 0) for name in ("late", "duplicates", "held"))
     fates = {
         "samples": samples,
         "dropped": queue.dropped,
-        "dead": letters.dead if letters is not None else 0,
+        "dead": dead(source) - dead_before,
         "late": late,
         "duplicates": duplicates,
         "left": held + queue.taken - samples,

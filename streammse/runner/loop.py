@@ -9,7 +9,7 @@ import numpy as np
 
 from ..io.block import Sink, Source
 from ..node import Denoiser
-from .counts import counts
+from .counts import counts, dead
 from .queue import Queue
 from .telemetry import telemetry
 
@@ -67,12 +67,12 @@ class Runner:
         self.node, self.source, self.sink = node, source, sink
         self._queue = Queue(source, queue, policy)
         self._telemetry = telemetry(log, metrics)
-        self._samples = 0
+        self._samples, self._dead = 0, dead(source)
 
     @property
     def counts(self) -> dict[str, int]:
         """The rows so far by their fate: read = samples + dropped + dead + late + duplicates + left."""
-        return counts(self.source, self._queue, self._samples)
+        return counts(self.source, self._queue, self._samples, self._dead)
 
     @property
     def depth(self) -> int:
@@ -92,6 +92,7 @@ class Runner:
             When the data are not what they should be; it names the row.
         """
         self._queue, self._samples = Queue(self.source, self._queue.bound, self._queue.policy), 0
+        self._dead = dead(self.source)
         try:
             with self._telemetry.over(self) as told, contextlib.closing(iter(self._queue)) as blocks:
                 for block in blocks:

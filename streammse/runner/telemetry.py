@@ -86,8 +86,8 @@ class Telemetry:
         error: BaseException | None = None
         try:
             for one in self._observers:
-                begun.append(one)
                 one.start(run)
+                begun.append(one)
             yield self
         except BaseException as raised:
             error = raised
@@ -123,13 +123,13 @@ class Log:
     WATCHED = ("dropped", "dead", "late", "duplicates")
 
     def __init__(self, target: Any) -> None:
+        self._target = target
         self._file: Any = None
-        self._log = target if hasattr(target, "warning") else self._opened(target)
-        self._told = dict.fromkeys(self.WATCHED, 0)
-        self._when = dict.fromkeys(self.WATCHED, -math.inf)
         self._undo = contextlib.ExitStack()
 
-    def _opened(self, target: str | os.PathLike[str]) -> Any:
+    def _opened(self, target: Any) -> Any:
+        if hasattr(target, "warning"):
+            return target
         try:
             import structlog
         except ImportError:
@@ -150,8 +150,11 @@ class Log:
 
     def start(self, run: Run) -> None:
         """Say what runs, and listen to warnings."""
+        self._log = self._opened(self._target)
         self._run, self._since = run, time.monotonic()
         params = getattr(run.node, "params", {})
+        self._told = dict.fromkeys(self.WATCHED, 0)
+        self._when = dict.fromkeys(self.WATCHED, -math.inf)
         self._log.info(
             "start",
             source=getattr(run.source, "name", None),
@@ -193,6 +196,7 @@ class Log:
             self._log.warning("stopped", reason=type(error).__name__, **totals)
         if self._file is not None:
             self._file.close()
+            self._file = None
 
 
 class Metrics:
@@ -253,11 +257,10 @@ class Metrics:
 
     def end(self, error: BaseException | None) -> None:  # noqa: ARG002
         """Answer no more."""
-        if self.url is not None:
-            self.url = None
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()
+        self.url = None
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
     COUNTERS = {
         "read": "Rows that came from the source",
