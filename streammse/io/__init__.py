@@ -183,4 +183,4 @@ def sink(path: str | os.PathLike[str], source: Source, *, format: str | None = N
         return TextSink(output(name), text, into)
     from .convert import CsvSink, NdjsonSink
 
-    return (CsvSink if kind == "csv" else NdjsonSink)(output(name), source.column, into)
+    return (CsvSink if kind == "csv" else NdjsonSink)(output(name), source, into)

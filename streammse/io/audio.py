@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .block import NUMBER, Block, DataError, Layout, Source, Wanted, counted, described
+from .block import NUMBER, Block, DataError, Layout, Source, Wanted, counted, described, identified
+from .files import stamp
 from .output import Output
 from .parquet import column_of
 
@@ -65,6 +66,7 @@ class AudioSource:
         self.rate: float | None = float(self.file.samplerate)
         self.total: int | None = self.file.frames
         self.integers = self.file.subtype in _BITS
+        self._from = 0
         if not self.file.frames:
             raise DataError(f"{name} holds no samples")
         self.layout = Layout(wanted, self.names, lambda: dict.fromkeys(self.names, NUMBER), name)
@@ -73,9 +75,18 @@ class AudioSource:
     def __repr__(self) -> str:
         return described(self)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells it from another one."""
+        return identified(self, stamp=stamp(self.name))
+
+    def seek(self, offset: int) -> None:
+        """Go on after so many frames."""
+        self._from = self.file.seek(offset)
+
     def __iter__(self) -> Iterator[Block]:
         """In portions; a file shorter than its header says is an error."""
-        done = 0
+        done = self._from
         while done < self.file.frames:
             try:
                 read = self.file.read(FRAMES, dtype="int32" if self.integers else "float64", always_2d=True)
@@ -86,7 +97,7 @@ class AudioSource:
             done += len(read)
             frames = Frames(read)
             arrays = {name: frames.channel(self.names.index(name)) for name in self.layout.columns}
-            yield self.layout.block(arrays, frames, done)
+            yield self.layout.block(arrays, frames, done, done)
 
 
 class AudioSink:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .block import EMPTY, NUMBER, OTHER, Array, Block, DataError, Layout, Wanted, described
+from .block import EMPTY, NUMBER, OTHER, Array, Block, DataError, Layout, Wanted, described, identified
+from .files import stamp
 from .output import Output
 
 ROWS = 1 << 17
@@ -46,6 +47,7 @@ class ParquetSource:
         self.name, self.names = name, list(schema.names)
         self.rate: float | None = None
         self.total: int | None = self._file.metadata.num_rows
+        self._from = 0
         if self.total == 0:
             raise DataError(f"{name} holds no rows")
 
@@ -67,12 +69,25 @@ class ParquetSource:
     def __repr__(self) -> str:
         return described(self)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells it from another one."""
+        return identified(self, stamp=stamp(self.name))
+
+    def seek(self, offset: int) -> None:
+        """Go on after so many rows."""
+        self._from = offset
+
     def __iter__(self) -> Iterator[Block]:
         """Batch by batch, whatever the size of a row group."""
         import pyarrow as pa
 
-        done = 0
-        batches = self._file.iter_batches(batch_size=ROWS, use_threads=False)
+        # from the last group that begins where a batch does: so the batches are the same wherever one begins
+        groups = [self._file.metadata.row_group(k).num_rows for k in range(self._file.num_row_groups)]
+        starts = np.cumsum([0, *groups])
+        first = max(k for k, start in enumerate(starts) if start <= self._from and start % ROWS == 0)
+        done = int(starts[first])
+        batches = self._file.iter_batches(ROWS, row_groups=range(first, len(groups)), use_threads=False)
         while True:
             try:
                 batch = next(batches, None)
@@ -80,9 +95,11 @@ class ParquetSource:
                 raise DataError(f"cannot read {self.name} after row {done}: {str(error).splitlines()[0]}") from None
             if batch is None:
                 return
-            arrays = {name: _values(batch.column(name)) for name in self.layout.columns}
             done += batch.num_rows
-            yield self.layout.block(arrays, Batch(batch), done)
+            if done <= self._from:
+                continue
+            arrays = {name: _values(batch.column(name)) for name in self.layout.columns}
+            yield self.layout.block(arrays, Batch(batch), done, done)
 
 
 def _values(column: Any) -> Array:

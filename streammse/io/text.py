@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import digits, scan
-from .block import Array, Block, DataError, Layout, Wanted, described
+from .block import Array, Block, DataError, Layout, Wanted, described, identified
 from .dialects import Bytes, Csv, Dialect, Ndjson, Places, first_line
+from .files import PEEK, digest
 from .output import Output
 
 BLOCK = 1 << 20
@@ -62,6 +63,17 @@ class _Raw:
         except OSError as error:
             raise DataError(f"cannot read {where}: {error.strerror}") from None
 
+    def between(self, begin: int, end: int, where: str) -> bytes:
+        """The bytes of a file between two places; what is read next comes after them."""
+        got = b""
+        try:
+            self._file.seek(begin)
+            while len(got) < end - begin and (more := self._file.read(end - begin - len(got))):
+                got += more
+        except OSError as error:
+            raise DataError(f"cannot read {where}: {error.strerror}") from None
+        return got
+
     def __del__(self) -> None:
         if self._handle > 0:
             os.close(self._handle)
@@ -76,6 +88,8 @@ class TextSource:
         self.rate: float | None = None
         self._tail: Bytes = np.frombuffer(bytearray(tail), dtype=np.uint8)
         self._ended = ended
+        self._rows, self._lines, self._done = 0, dialect.head.count(b"\n"), len(dialect.head)
+        self._first = b""  # the first bytes of a file, by which it is known again
         try:
             self.layout = Layout(wanted, self.names, self._kinds, name)
         except DataError as error:
@@ -85,6 +99,40 @@ class TextSource:
 
     def __repr__(self) -> str:
         return described(self)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells it from another one."""
+        return identified(self, **self.dialect.identity)
+
+    def seek(self, offset: dict[str, Any]) -> None:
+        """Go on after the block of this offset. A pipe goes on with what comes now: only its rows are counted on.
+
+        A file may have grown since. Raises DataError where what was read is no longer what is there.
+        """
+        self._rows, self._lines, self._done = offset["rows"], offset["lines"], offset["done"]
+        if self.total is None:
+            return
+        first, last, ahead = offset["first"], offset["last"], offset["ahead"]
+        self._first = self._raw.between(0, first[0], self.name)
+        before = self._raw.between(self._done - last[0], self._done, self.name)
+        if digest(self._first) != first[1] or digest(before) != last[1]:
+            raise DataError(f"{self.name} is not what was read: its first {self._done} bytes have changed since")
+        # as many bytes as had been read ahead, so that the blocks are cut where they would have been
+        tail = self._raw.between(self._done, self._done + ahead, self.name)
+        self._tail, self._ended = np.frombuffer(bytearray(tail), dtype=np.uint8), False
+
+    def _offset(self, block: Bytes, ahead: int) -> dict[str, Any]:
+        """Where a block ends: rows, lines and bytes so far, and in a file how it begins and what stands just before."""
+        offset: dict[str, Any] = {"rows": self._rows, "lines": self._lines, "done": self._done}
+        if self.total is not None:
+            if not self._first:
+                head = (np.frombuffer(self.dialect.head, dtype=np.uint8), block)
+                self._first = b"".join(part[:PEEK].tobytes() for part in head)[:PEEK]
+            last = block[-PEEK:].tobytes()
+            offset |= {"first": [len(self._first), digest(self._first)], "last": [len(last), digest(last)]}
+            offset["ahead"] = ahead
+        return offset
 
     def _kinds(self) -> dict[str, str]:
         """Look at the first rows, of a pipe at the first that come."""
@@ -105,7 +153,6 @@ class TextSource:
     def __iter__(self) -> Iterator[Block]:
         """Scan, read the numbers, pass on; what is not yet a whole row waits for the rest of it."""
         told = np.zeros(3, dtype=np.int64)
-        rows_before, lines_before, done = 0, self.dialect.head.count(b"\n"), len(self.dialect.head)
         width = 2 * len(self.layout.columns)
         while True:
             text, final = self._tail, self._ended
@@ -116,24 +163,23 @@ class TextSource:
             if used:
                 block = Text(self, text[:used], rows, spans, ends)
                 arrays = {
-                    name: self._column(block, k, rows_before, lines_before)
-                    for k, name in enumerate(self.layout.columns)
+                    name: self._column(block, k, self._rows, self._lines) for k, name in enumerate(self.layout.columns)
                 }
-                done += used
-                yield self.layout.block(arrays, block, done)
-                rows_before += rows
-                lines_before += int(np.count_nonzero(text[:used] == scan.LF))
+                self._done += used
+                self._rows += rows
+                self._lines += int(np.count_nonzero(block.bytes == scan.LF))
                 self._tail = text[used:]
+                yield self.layout.block(arrays, block, self._done, self._offset(block.bytes, self._tail.size))
             if told[scan.STATUS] != scan.FINE:
                 shown = self._tail[:1000].tobytes().decode("utf-8", "replace").splitlines()
                 what = self.dialect.complaint(
                     int(told[scan.STATUS]), int(told[scan.FOUND]), shown[0][:60] if shown else ""
                 )
-                raise DataError(f"{self.name}, row {rows_before + 1} (line {lines_before + 1}): {what}")
+                raise DataError(f"{self.name}, row {self._rows + 1} (line {self._lines + 1}): {what}")
             if final:
                 break
             self._more()
-        if rows_before == 0:
+        if self._rows == 0:
             raise DataError(f"{self.name} holds no rows" + (" after the line of names" if self.dialect.head else ""))
 
     def _column(self, text: Text, k: int, rows_before: int, lines_before: int) -> Array:
@@ -192,6 +238,7 @@ class TextSink:
     def __init__(self, output: Output, source: TextSource, into: str | None) -> None:
         self._output = output
         self._into = into
+        self.identity = {"output": output.target, "into": into}
         self._dialect = source.dialect
         self._k = source.layout.columns.index(source.column)
         self._begun = False
@@ -228,6 +275,15 @@ class TextSink:
             out,
         )
         self._output.write(out[:size].data)
+
+    def offset(self) -> int:
+        """How many bytes are safe."""
+        return self._output.offset()
+
+    def truncate(self, offset: int | None) -> None:
+        """Go on after so many bytes."""
+        self._output.truncate(offset)
+        self._begun = bool(offset)
 
     def commit(self) -> None:
         """The file is complete."""

@@ -9,6 +9,8 @@ import numpy as np
 from ..io.ahead import ahead
 from ..io.block import Sink, Source
 from ..node import Denoiser
+from .keeper import Keeper, Unkept
+from .signals import StoppedError
 
 
 class Runner:
@@ -26,6 +28,13 @@ class Runner:
         As ``streammse.io.source`` opens it, or any iterable of ``streammse.io.Block``.
     sink : Sink
         As ``streammse.io.sink`` opens it, or anything with ``write``, ``commit`` and ``abort``.
+    checkpoint : path, optional
+        A folder. Then the run can be killed at any moment, and another one like it goes on where it stopped: the output
+        is the same, byte for byte. It lies in ``<output>.partial`` until it is complete. The source must be one that
+        can ``seek`` and the sink one that can be cut back (``streammse.io.resume`` says what that asks of one's own).
+        A SQLite sink holds its own checkpoint: ``True``, or its path.
+    every : float
+        Seconds between two checkpoints, 0 <= every; 0: after every block.
 
     Examples
     --------
@@ -41,30 +50,66 @@ class Runner:
     5
     """
 
-    def __init__(self, node: Denoiser | Any, source: Source, sink: Sink) -> None:
+    def __init__(
+        self, node: Denoiser | Any, source: Source, sink: Sink, *, checkpoint: Any = None, every: float = 5.0
+    ) -> None:
         self.node, self.source, self.sink = node, source, sink
+        self._keeper = Unkept(sink) if checkpoint is None else Keeper(node, source, sink, checkpoint, every)
+        #: how many samples have gone through, those of earlier runs included
+        self.samples = 0
+        self._begun = False
+
+    def begin(self) -> int:
+        """Take up the checkpoint, as ``run`` does; how many samples earlier runs have done."""
+        if not self._begun:
+            self._begun = True
+            self._keeper.begin()
+            self.samples = self._keeper.samples
+        return self.samples
+
+    @property
+    def ended(self) -> bool:
+        """Whether an earlier run came to the end, so that nothing is left to do."""
+        return self._keeper.ended
 
     def run(self) -> int:
         """Run to the end of the source and commit; on any exception the sink is aborted. Returns the number of samples.
 
+        With a checkpoint SIGINT and SIGTERM finish the block and write a checkpoint, within two seconds; then they do
+        what they would have done. Where all was done by an earlier run, nothing is.
+
         Raises
         ------
         DataError
-            When the data are not what they should be; it names the row.
+            When the data are not what they should be; it names the row. When the checkpoint belongs to another run.
+        CheckpointError
+            When there are checkpoints, and none can be believed.
         """
-        samples = 0
+        stop = self._keeper.stop()
         try:
-            for block in ahead(self.source):
-                if len(block.signal) == 0:  # rows that hold nothing but must pass
-                    block.clean = np.empty(0)
-                elif block.reference is None:
-                    block.clean = self.node.run(block.signal)
+            with stop:
+                self.begin()
+                for block in () if self._keeper.ended else stop.before(ahead(self.source)):
+                    if len(block.signal) == 0:  # rows that hold nothing but must pass
+                        block.clean = np.empty(0)
+                    elif block.reference is None:
+                        block.clean = self.node.run(block.signal)
+                    else:
+                        block.clean = self.node.run(block.signal, block.reference)
+                    self.sink.write(block)
+                    self.samples += len(block.signal)
+                    self._keeper.after(block, self.samples)
+                if stop.number is None:
+                    self._keeper.end(self.samples)
                 else:
-                    block.clean = self.node.run(block.signal, block.reference)
-                self.sink.write(block)
-                samples += len(block.signal)
-            self.sink.commit()
+                    self._keeper.save(self.samples)
+                    self.sink.abort()
+        except StoppedError:  # the block took too long to be finished: the last checkpoint stands
+            self.sink.abort()
         except BaseException:
             self.sink.abort()
             raise
-        return samples
+        finally:
+            self._keeper.close()
+        stop.again()
+        return self.samples
