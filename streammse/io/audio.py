@@ -105,7 +105,7 @@ class AudioSink:
 
     def __init__(self, output: Output, kind: str, source: Source) -> None:
         sf = _soundfile()
-        self._output = output
+        self._output, self.format = output, kind
         self._clipped = 0
         origin = getattr(source, "file", None)
         rate = source.rate

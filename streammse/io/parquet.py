@@ -143,6 +143,8 @@ def with_clean(table: Any, column: str, into: str | None, clean: Array) -> Any:
 class ParquetSink:
     """Writes what comes as Parquet, from whichever source."""
 
+    format = "parquet"
+
     def __init__(self, output: Output, column: str, into: str | None) -> None:
         self._output, self._column, self._into = output, column, into
         self._writer: Any = None

@@ -61,15 +61,15 @@ class Keeper:
         if not every >= 0.0:
             raise ValueError(f"every must be 0 <= every in seconds, got {every!r}")
         for what, one, needs in (
-            ("a node", node, ("snapshot", "restore")),
-            ("a source", source, ("seek", "identity")),
-            *(("a sink", one, ("offset", "truncate", "identity")) for one in _each(sink)),
+            ("a node that has a state (snapshot, restore)", node, ("snapshot", "restore")),
+            ("a source that can seek (seek, identity)", source, ("seek", "identity")),
+            *(
+                ("a sink that can be cut back (csv, ndjson, sqlite)", one, ("offset", "truncate", "identity"))
+                for one in _each(sink)
+            ),
         ):
-            missing = [name for name in needs if not hasattr(one, name)]
-            if missing:
-                kind = getattr(one, "format", type(one).__name__)
-                hint = " (csv, ndjson and sqlite have)" if what == "a sink" else ""
-                raise DataError(f"a checkpoint needs {what} that has {' and '.join(needs)}{hint}: {kind} has not")
+            if not all(hasattr(one, name) for name in needs):
+                raise DataError(f"a checkpoint needs {what}, got {getattr(one, 'format', type(one).__name__)}")
         self._node, self._source, self._sink, self._every = node, source, sink, every
         self.store = _store(checkpoint, sink)
         self._identity = {"source": source.identity, "sink": sink.identity}
@@ -118,7 +118,8 @@ class Keeper:
     def after(self, block: Block, samples: int) -> None:
         """A block has been written, and so many samples in all."""
         if block.offset is None:
-            raise DataError(f"a checkpoint needs a source whose blocks have an offset: {type(self._source).__name__}")
+            name = type(self._source).__name__
+            raise DataError(f"a checkpoint needs blocks that have an offset, got None from {name}")
         self._offset = block.offset
         if time.monotonic() - self._last >= self._every:
             self.save(samples)
