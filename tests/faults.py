@@ -32,7 +32,17 @@ class KilledError(BaseException):
     """The process is no more."""
 
 
-class Faulty(Files):
+class Quick(Files):
+    """Brings nothing to the disk: what that would have kept is known without it."""
+
+    def fsync(self, handle: int) -> None:
+        pass
+
+    def sync_folder(self, path: str) -> None:
+        pass
+
+
+class Faulty(Quick):
     """Fails at the n-th write, fsync, truncation or rename, and says which those were.
 
     An errno: that call fails with it, a write after its first half. ``kill``: before the call (a write after its first
@@ -86,7 +96,6 @@ class Faulty(Files):
 
     def fsync(self, handle: int) -> None:
         self._call("fsync")
-        super().fsync(handle)
         self._safe[self._paths[handle]] = os.fstat(handle).st_size
 
     def truncate(self, handle: int, size: int) -> None:
@@ -120,15 +129,13 @@ class Run:
     """One run of a canceller over a small CSV, with an output and a report, whose files may fail."""
 
     def __init__(self, folder: Path, files: Files | None = None, every: float = 0.0) -> None:
-        files = files or Files()
+        files = files or Quick()
         self.node = sm.NoiseCanceller(taps=4)
         self.report = Report()
         source = io.source(folder / "in.csv", "v", "m", "truth")
         sink = text.TextSink(Atomic(str(folder / "out.csv"), files), source, None)
         self.store = Folder(str(folder / "state"), files)
-        self.runner = sm.Runner(
-            self.node, source, io.Tee(sink, self.report), checkpoint=self.store, every=every
-        )
+        self.runner = sm.Runner(self.node, source, io.Tee(sink, self.report), checkpoint=self.store, every=every)
 
     def run(self) -> int:
         try:
@@ -150,17 +157,12 @@ def whole(folder: Path) -> tuple[bytes, bytes, dict[str, object]]:
 
 
 def strike(folder: Path, at: int, fault: int | str) -> bool:
-    """Run with a fault at one call, and again until it is done; whether the call was ever made."""
+    """Run with a fault at one call; whether that call was made at all."""
     files = Faulty(at, fault)
-    first = Run(folder, files)
-    try:
-        first.run()
-    except (KilledError, DataError) as error:
-        assert isinstance(error, KilledError) == (not isinstance(fault, int)), error
-        assert not (folder / "out.csv").exists() or files.calls.count("rename") >= 1
-    else:
-        return False
-    return True
+    broken = Run(folder, files)
+    with contextlib.suppress(DataError if isinstance(fault, int) else KilledError):
+        broken.run()
+    return len(files.calls) >= at
 
 
 def every_call(folder: Path, fault: int | str, blocks: int) -> int:
@@ -205,7 +207,7 @@ def damaged(data: bytes, step: int = 1):
 
 
 def none_is_believed(folder: Path, step: int = 1) -> int:
-    """A damaged checkpoint falls back to the one before, and where that is damaged too, says so; how many were tried."""
+    """From a damaged checkpoint to the one before, and where that is damaged too, to an error; how many were tried."""
     current, previous = folder / "checkpoint", folder / "checkpoint.previous"
     good, before = current.read_bytes(), previous.read_bytes()
     tried = 0
@@ -234,7 +236,9 @@ def none_is_believed(folder: Path, step: int = 1) -> int:
 
 
 #: the command with blocks so small that a kill finds it in the midst of one
-_SMALL = "import sys; from streammse.io import text; text.BLOCK = {block}; from streammse.cli import main; sys.exit(main())"
+_SMALL = (
+    "import sys; from streammse.io import text; text.BLOCK = {block}; from streammse.cli import main; sys.exit(main())"
+)
 
 
 def start(*arguments: object, cwd: Path, block: int = 1 << 14, **options: object) -> subprocess.Popen:

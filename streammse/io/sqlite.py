@@ -1,7 +1,8 @@
 """SQLite: a table ``clean`` with the rows, and the checkpoint of the run in the same transaction as they.
 
 The columns are those of the source, in its order, with the types INTEGER, REAL and TEXT; a missing value is NULL, and
-``rowid`` counts the rows from 1. The table ``streammse`` (key, value) says that the file is ours and holds the checkpoint.
+``rowid`` counts the rows from 1. The table ``streammse`` (key, value) says that the file is ours, and holds the
+checkpoint.
 """
 
 from __future__ import annotations
