@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .io.block import Block, DataError
 from .io.output import output
+from .io.resume import packed, unpacked
 from .kernels.constants import LARGEST
 
 Array = NDArray[np.float64]
@@ -66,6 +67,15 @@ class Envelope:
     def _used(self, k: int) -> Array:
         return self._bins[k][: -(-self.samples // self.width)]
 
+    def state(self) -> list[Any]:
+        """All of it, in what JSON can hold."""
+        return [self.width, self.samples, *(packed(bins) for bins in self._bins)]
+
+    def again(self, state: list[Any]) -> None:
+        """Go on from there."""
+        self.width, self.samples, *bins = state
+        self._bins = [unpacked(one) for one in bins]
+
     @property
     def middles(self) -> Array:
         """The middle of each stretch, in samples."""
@@ -108,6 +118,7 @@ class Picture:
         if self._format not in FORMATS:
             raise DataError(f"a picture must end in .png, .svg or .pdf, got {fspath(path)}")
         self._output = output(fspath(path), whole="a picture")
+        self.identity = {"picture": self._output.target}
         self._rate, self._title = rate, title
         self._signals = [Envelope() for _ in range(3)]
         self._errors = [Envelope() for _ in range(2)]
@@ -132,6 +143,18 @@ class Picture:
         """Add a block."""
         assert block.clean is not None
         self.add(block.signal, block.clean, block.truth)
+
+    def offset(self) -> list[Any]:
+        """What it has seen, for a checkpoint."""
+        return [self._has_truth, packed(self._near), *(one.state() for one in (*self._signals, *self._errors))]
+
+    def truncate(self, offset: list[Any] | None) -> None:
+        """Go on with what it had seen."""
+        if offset is not None:
+            self._has_truth, near, *envelopes = offset
+            self._near = unpacked(near)
+            for envelope, state in zip((*self._signals, *self._errors), envelopes, strict=True):
+                envelope.again(state)
 
     def commit(self) -> None:
         """Draw, and let the file appear."""

@@ -15,6 +15,9 @@ from .kernels.constants import LARGEST
 Array = NDArray[np.float64]
 
 
+_SUMS = ("rows", "missing", "beyond", "compared", "_power", "_before", "_after", "_truth", "_both", "_centre")
+
+
 class Report:
     """A sink that measures: it sees every block and keeps a handful of sums.
 
@@ -95,6 +98,22 @@ class Report:
 
     def abort(self) -> None:
         """Nothing to undo."""
+
+    #: it is the same wherever it is told
+    identity = "report"
+
+    def offset(self) -> dict[str, Any]:
+        """The sums so far, for a checkpoint."""
+        sums = {name: getattr(self, name) for name in _SUMS}
+        return sums | {"_sums": self._sums.tolist(), "seconds": time.perf_counter() - self._start}
+
+    def truncate(self, offset: dict[str, Any] | None) -> None:
+        """Go on with these sums; the clock goes on as well."""
+        if offset is not None:
+            for name in _SUMS:
+                setattr(self, name, offset[name])
+            self._sums = np.array(offset["_sums"])
+            self._start = time.perf_counter() - offset["seconds"]
 
     @property
     def figures(self) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The command ``streammse``: a thin shell over the library.
 
 Exit status: 0 done, 1 a scenario missed its figure or there is a defect of ours, 2 something was asked for or given
-that cannot be (one line on stderr says what was expected and what came), 130 after Ctrl-C, 141 when the reader of a
+that cannot be (one line on stderr says what was expected and what came), 3 there are checkpoints and none can be
+believed, 130 after Ctrl-C, 141 when the reader of a
 pipe has left, 143 when terminated.
 """
 

@@ -105,6 +105,11 @@ def denoise(
     policy: flow.Policy = "block",
     log: flow.LogFile = None,
     metrics: flow.MetricsPort = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="A folder: killed and started again, the same command goes on where it was."),
+    ] = None,
+    every: Annotated[float, typer.Option(metavar="S", help="Seconds between two checkpoints.")] = 5.0,
 ) -> None:
     """Clean a noisy signal, from a file or while it arrives.
 
@@ -120,7 +125,11 @@ def denoise(
         from ..report import Report
         from ..runner import Runner
 
-        _distinct(source, reference or [], output, plot, dead_letters, log)
+        _distinct(source, reference or [], output, plot, checkpoint, dead_letters, log)
+        if checkpoint is not None and time is not None:
+            raise RefusedError(
+                "rows that wait for the watermark are in no checkpoint: --time or --checkpoint, not both"
+            )
         name = _method(method, reference)
         letters = flow.letters(dead_letters, strict)
         opened = io.source(
@@ -149,17 +158,32 @@ def denoise(
 
                 title = f"{Path(opened.name).name}, {opened.column}: {name} ({METHODS[name]})"
                 sinks.insert(0, Picture(plot, opened.rate, title))  # drawing takes a while: the output comes last
+            sinks.append(report)
             if sys.stderr.isatty() and not (output == "-" and sys.stdout.isatty()):
-                sinks.append(_Progress(opened))
-            into_all = io.Tee(*sinks, report)
-            runner = Runner(node, opened, into_all, queue=queue, policy=policy, log=log, metrics=flow.metrics(metrics))
+                sinks.append(_Progress(opened, report))
+            runner = Runner(
+                node,
+                opened,
+                io.Tee(*sinks),
+                checkpoint=checkpoint,
+                every=every,
+                queue=queue,
+                policy=policy,
+                log=log,
+                metrics=flow.metrics(metrics),
+            )
+            begun = runner.begin()
+            if begun:
+                left = f"finished, nothing to do; remove {checkpoint} to run it again" if runner.ended else "going on"
+                say(f"{checkpoint}: {counted(begun, 'sample')} done, {left}")
             runner.run()
         except BaseException as error:
             for sink in sinks:
                 sink.abort()
             if output != "-" and isinstance(error, (KeyboardInterrupt, Terminated)):
                 word = "interrupted" if isinstance(error, KeyboardInterrupt) else "terminated"
-                say(f"{word}: nothing written")
+                kept = checkpoint is not None
+                say(f"{word}: {'the same command goes on from here' if kept else 'nothing written'}")
             raise
         if report.beyond:
             say(f"warning: {counted(report.beyond, 'sample')} beyond 1e100 taken as missing")
@@ -171,14 +195,25 @@ def denoise(
 
 
 def _distinct(
-    source: str, references: list[str], output: str, plot: str | None, letters: str | None, log: str | None
+    source: str,
+    references: list[str],
+    output: str,
+    plot: str | None,
+    checkpoint: str | None,
+    letters: str | None,
+    log: str | None,
 ) -> None:
     """Refuse to write over what is read, and one thing over the other."""
     from ..io import file_of
+    from ..io.output import PARTIAL
+
+    if checkpoint is not None and output == "-":
+        raise RefusedError("standard output cannot be cut back to a checkpoint: name an output file with -o")
+    partial = None if checkpoint is None else output + PARTIAL
 
     read = {source: "the noisy signal", **{file_of(name) or "": "the reference" for name in references}}
-    whats = ("the clean one", "the picture", "the dead letters", "the log")
-    targets = [(name, what) for name, what in zip((output, plot, letters, log), whats, strict=True) if name]
+    whats = ("the clean one", "the picture", "the clean one", "the dead letters", "the log")
+    targets = [(name, what) for name, what in zip((output, plot, partial, letters, log), whats, strict=True) if name]
     for k, (target, what) in enumerate(targets):
         for file, role in read.items():
             if os.path.isfile(target) and os.path.isfile(file) and os.path.samefile(target, file):
@@ -264,7 +299,10 @@ def _tell(
 class _Progress:
     """A sink that shows how far it is, on stderr."""
 
-    def __init__(self, source: Source) -> None:
+    #: nothing of it is kept
+    offset = None
+
+    def __init__(self, source: Source, report: Report) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -279,12 +317,11 @@ class _Progress:
             transient=True,
         )
         self._task = self._bar.add_task(Path(source.name).name, total=source.total, samples="")
-        self._samples, self._counted = 0, counted
+        self._report, self._counted = report, counted
         self._bar.start()
 
     def write(self, block: Block) -> None:
-        self._samples += len(block.signal)
-        self._bar.update(self._task, completed=block.done, samples=self._counted(self._samples, "sample"))
+        self._bar.update(self._task, completed=block.done, samples=self._counted(self._report.rows, "sample"))
 
     def commit(self) -> None:
         self._bar.stop()

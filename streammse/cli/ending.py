@@ -36,7 +36,7 @@ def clean_end(ours_only: bool = True) -> Iterator[None]:
     """
     import warnings
 
-    from ..io.block import DataError
+    from ..io.block import CheckpointError, DataError
 
     def warn(message: Warning | str, *_: Any, **__: Any) -> None:
         say(f"warning: {message}")
@@ -60,6 +60,9 @@ def clean_end(ours_only: bool = True) -> Iterator[None]:
     except (DataError, RefusedError, FloatingPointError) as error:
         say(str(error))
         raise typer.Exit(2) from None
+    except CheckpointError as error:
+        say(str(error))
+        raise typer.Exit(3) from None
     except BrokenPipeError:
         _close_stdout()
         raise typer.Exit(141) from None

@@ -32,6 +32,7 @@ _SUFFIXES = {
     ".wave": "wav",
     ".flac": "flac",
 }
+_WRITTEN = {".sqlite": "sqlite", ".sqlite3": "sqlite", ".db": "sqlite"}
 
 
 _PACKED = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat", ".zst": "zstdcat", ".zip": "unzip -p"}
@@ -40,7 +41,7 @@ _PACKED = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat", ".zst": "zstdcat", ".
 def format_of(path: str | os.PathLike[str], given: str | None = None) -> str | None:
     """The format of a path: as given, else by its suffix; None for a pipe that says nothing."""
     if given is not None:
-        if given not in FORMATS:
+        if given not in (*FORMATS, "sqlite"):
             raise DataError(f"unknown format {given!r}: expected one of {', '.join(FORMATS)}")
         return given
     if os.fspath(path) == "-":
@@ -52,6 +53,8 @@ def format_of(path: str | os.PathLike[str], given: str | None = None) -> str | N
             raise DataError(f"{os.fspath(path)} is compressed: decompress it first")
         how = f"{_PACKED[suffix]} {os.fspath(path)} | streammse denoise - --format {inner}"
         raise DataError(f"{os.fspath(path)} is compressed: decompress it in a pipe: {how}")
+    if suffix in _WRITTEN:
+        return _WRITTEN[suffix]
     if suffix not in _SUFFIXES:
         if not Path(path).is_file() and Path(path).exists():
             return None  # a device or a named pipe
@@ -161,6 +164,8 @@ def _open(
 ) -> Source:
     name = os.fspath(path)
     kind = format_of(path, format)
+    if kind == "sqlite":
+        raise DataError(f"{name} is SQLite, which is written and not read: expected one of {', '.join(FORMATS)}")
     if kind in ("parquet", "wav", "flac"):
         if name == "-":
             raise DataError(f"{kind} cannot be read from a pipe: give a file")
@@ -188,7 +193,7 @@ def sink(path: str | os.PathLike[str], source: Source, *, format: str | None = N
     source : Source
         Whose other columns pass through.
     format : str, optional
-        By default by suffix, and for a pipe the format of the source.
+        By default by suffix, and for a pipe the format of the source; sqlite (.sqlite, .sqlite3, .db) as well.
     into : str, optional
         A new column for the clean signal; by default it takes the place of the noisy one.
     """
@@ -208,6 +213,10 @@ def sink(path: str | os.PathLike[str], source: Source, *, format: str | None = N
         from .parquet import ParquetSink
 
         return ParquetSink(output(name, whole=kind), source.column, into)
+    if kind == "sqlite":
+        from .sqlite import SqliteSink
+
+        return SqliteSink(output(name, whole=kind), source, into)
     if kind == source.format:
         from .text import TextSink
 
@@ -215,4 +224,4 @@ def sink(path: str | os.PathLike[str], source: Source, *, format: str | None = N
         return TextSink(output(name), text, into)
     from .convert import CsvSink, NdjsonSink
 
-    return (CsvSink if kind == "csv" else NdjsonSink)(output(name), source.column, into)
+    return (CsvSink if kind == "csv" else NdjsonSink)(output(name), source, into)

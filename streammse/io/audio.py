@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .block import NUMBER, Block, DataError, Layout, Order, Source, Wanted, counted, described
+from .block import NUMBER, Block, DataError, Layout, Order, Source, Wanted, counted, described, identified
+from .files import stamp
 from .output import Output
 from .parquet import column_of
 
@@ -73,6 +74,7 @@ class AudioSource:
         self.rate: float | None = float(self.file.samplerate)
         self.total: int | None = self.file.frames
         self.integers = self.file.subtype in _BITS
+        self._from = 0
         if not self.file.frames:
             raise DataError(f"{name} holds no samples")
         self.layout = Layout(wanted, self.names, lambda: dict.fromkeys(self.names, NUMBER), name)
@@ -81,9 +83,18 @@ class AudioSource:
     def __repr__(self) -> str:
         return described(self)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells it from another one."""
+        return identified(self, stamp=stamp(self.name))
+
+    def seek(self, offset: int) -> None:
+        """Go on after so many frames."""
+        self._from = self.file.seek(offset)
+
     def __iter__(self) -> Iterator[Block]:
         """In portions; a file shorter than its header says is an error."""
-        done = 0
+        done = self._from
         while done < self.file.frames:
             try:
                 read = self.file.read(FRAMES, dtype="int32" if self.integers else "float64", always_2d=True)
@@ -94,7 +105,7 @@ class AudioSource:
             done += len(read)
             frames = Frames(read)
             arrays = {name: frames.channel(self.names.index(name)) for name in self.layout.columns}
-            yield self.layout.block(arrays, frames, done)
+            yield self.layout.block(arrays, frames, done, done)
 
 
 class AudioSink:
@@ -102,7 +113,7 @@ class AudioSink:
 
     def __init__(self, output: Output, kind: str, source: Source) -> None:
         sf = _soundfile()
-        self._output = output
+        self._output, self.format = output, kind
         self._clipped = 0
         origin = getattr(source, "file", None)
         rate = source.rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +17,10 @@ Order = NDArray[np.int64]
 
 class DataError(ValueError):
     """The data are not what was asked for; the message is one line for the person who asked."""
+
+
+class CheckpointError(ValueError):
+    """There are checkpoints, and none of them can be believed; the message is one line that says why."""
 
 
 def counted(count: int, what: str) -> str:
@@ -59,6 +64,8 @@ class Block:
     done: int
     #: what the node made of it
     clean: Array | None = None
+    #: what ``seek`` of the source takes to go on after this block, in what JSON can hold; None where it cannot
+    offset: Any = None
     #: when each sample was taken, in ticks of its source's clock, where somebody asked for it
     stamp: NDArray[Any] | None = None
 
@@ -75,6 +82,7 @@ class Block:
             self.rest.take(rows),
             self.done,
             some(self.clean),
+            self.offset,
             some(self.stamp),
         )
 
@@ -93,6 +101,7 @@ class Block:
             self.rest.join([block.rest for block in others]),
             blocks[-1].done,
             joined("clean"),
+            blocks[-1].offset,
             joined("stamp"),
         )
 
@@ -114,6 +123,13 @@ def described(source: Source) -> str:
     more += f", truth={source.truth!r}" if source.truth is not None else ""
     more += f", rate={source.rate:g}" if source.rate is not None else ""
     return f"<{source.format} source {source.name!r}, column={source.column!r}{more}>"
+
+
+def identified(source: Any, **more: Any) -> dict[str, Any]:
+    """What tells a source from another one."""
+    path = os.path.realpath(source.name) if source.total is not None else source.name
+    columns = {"columns": list(source.names), "column": source.column, "references": source.layout.references}
+    return {"input": path, "format": source.format, **columns, "truth": source.truth, **more}
 
 
 class Source(Protocol):
@@ -170,6 +186,25 @@ class Tee:
         """Abort each, whatever the others do."""
         for sink in self.sinks:
             sink.abort()
+
+    @property
+    def kept(self) -> list[Any]:
+        """Those of which something is kept; one that only shows has None for its ``offset``."""
+        return [sink for sink in self.sinks if getattr(sink, "offset", self) is not None]
+
+    @property
+    def identity(self) -> list[Any]:
+        """That of each."""
+        return [sink.identity for sink in self.kept]
+
+    def offset(self) -> list[Any]:
+        """That of each."""
+        return [sink.offset() for sink in self.kept]
+
+    def truncate(self, offset: list[Any] | None) -> None:
+        """Cut back each."""
+        for sink, one in zip(self.kept, offset or [None] * len(self.kept), strict=True):
+            sink.truncate(one)
 
 
 @dataclass(frozen=True)
@@ -237,7 +272,9 @@ class Layout:
             told = f"only {', '.join(numbers)} holds numbers" if numbers else "no column holds numbers"
         raise DataError(f"which column of {where} is the signal? {told}: name it with --column")
 
-    def block(self, arrays: dict[str, Array], rest: Rest, done: int, stamp: NDArray[Any] | None = None) -> Block:
+    def block(
+        self, arrays: dict[str, Array], rest: Rest, done: int, offset: Any, stamp: NDArray[Any] | None = None
+    ) -> Block:
         """A block from the arrays of its columns."""
         reference = None
         if len(self.references) == 1:
@@ -245,4 +282,4 @@ class Layout:
         elif self.references:
             reference = np.column_stack([arrays[name] for name in self.references])
         truth = None if self.truth is None else arrays[self.truth]
-        return Block(arrays[self.signal], reference, truth, rest, done, stamp=stamp)
+        return Block(arrays[self.signal], reference, truth, rest, done, offset=offset, stamp=stamp)

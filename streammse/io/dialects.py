@@ -51,6 +51,11 @@ class Dialect(Protocol):
     #: whether a number may stand in quotes
     quotes: bool
 
+    #: the types of a table of its rows, as pyarrow writes a schema: those of the first block; None before it
+    types: bytes | None
+    #: what else tells one dialect from another
+    identity: dict[str, Any]
+
     #: what may be wrong with the first line, where something else turns out to be wrong
     doubt: str
 
@@ -123,7 +128,8 @@ class Csv:
         self.names = cells if header else [str(k + 1) for k in range(len(cells))]
         self.doubt = _doubt(line, cells)
         self.head = b""
-        self._types: Any = None
+        self.types: bytes | None = None
+        self.identity = {"separator": self.separator, "decimal": decimal, "header": header}
 
     def cell(self, text: str) -> float | None:
         if len(text) >= 2 and text[0] == text[-1] == '"':
@@ -189,7 +195,8 @@ class Csv:
         import pyarrow as pa
         from pyarrow import csv as arrow
 
-        types = self._types or dict.fromkeys(self._columns, pa.float64())
+        known = None if self.types is None else pa.ipc.read_schema(pa.py_buffer(self.types))
+        types = known or dict.fromkeys(self._columns, pa.float64())
         empty = [*arrow.ConvertOptions().null_values, "None", "none", "na", "NAN", "Null"]
         try:
             made = arrow.read_csv(
@@ -200,7 +207,7 @@ class Csv:
             )
         except pa.ArrowInvalid as error:
             raise DataError(f"a row does not fit the types of the first rows: {error}") from None
-        self._types = made.schema
+        self.types = self.types or made.schema.serialize().to_pybytes()
         return made
 
 
@@ -213,6 +220,7 @@ class Ndjson:
     head = b""
     doubt = ""
     decimal = "."
+    identity: dict[str, Any] = {}
 
     def __init__(self, first: bytes, where: str) -> None:
         try:
@@ -224,7 +232,7 @@ class Ndjson:
             raise NotAnObjectError(f"{where}, row 1: a JSON object was expected on the line, got {shown}")
         self.names = list(record)
         self._first = first
-        self._schema: Any = None
+        self.types: bytes | None = None
 
     def kinds(self, text: bytes) -> dict[str, str]:
         kinds = dict.fromkeys(self.names, EMPTY)
@@ -282,18 +290,19 @@ class Ndjson:
 
         records = [json.loads(line) for line in text.splitlines() if line.strip()]
         try:
-            if self._schema is None:
+            if self.types is None:
                 names = dict.fromkeys(name for record in records for name in record)
                 found = pa.Table.from_pylist([dict.fromkeys(names), *records]).schema
                 for name in self._columns:
                     found = found.set(found.get_field_index(name), pa.field(name, pa.float64()))
-                self._schema = found
-            new = {name for record in records for name in record} - set(self._schema.names)
+                self.types = found.serialize().to_pybytes()
+            schema = pa.ipc.read_schema(pa.py_buffer(self.types))
+            new = {name for record in records for name in record} - set(schema.names)
             if new:
                 raise DataError(
                     f"the key {min(new)!r} is not in the first rows: a table needs all columns from the start"
                 )
-            return pa.Table.from_pylist(records, schema=self._schema)
+            return pa.Table.from_pylist(records, schema=schema)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
             raise DataError(f"a row does not fit the types of the first rows: {error}") from None
 

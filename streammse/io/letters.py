@@ -14,7 +14,8 @@ import numpy as np
 
 from ..kernels.constants import LARGEST
 from .block import Array, DataError
-from .output import write_all
+from .files import FILES, write_all
+from .output import named
 
 #: what became of a record that was read and not carried
 DEAD, LATE, DUPLICATE = "dead", "late", "duplicate"
@@ -107,7 +108,26 @@ class Letters:
     def _write(self, letters: list[Letter]) -> None:
         if self._handle >= 0 and letters:
             data = "".join(letter.line() for letter in letters).encode("utf-8", "surrogatepass")
-            write_all(self._handle, data, str(self.path))
+            with named(str(self.path)):
+                write_all(FILES, self._handle, data)
+
+    def mark(self) -> list[Any]:
+        """How far it is, in what JSON can hold."""
+        return [os.fstat(self._handle).st_size if self._handle >= 0 else None, dict(self.counts)]
+
+    def back_to(self, mark: list[Any]) -> None:
+        """Cut it back to a mark: what came after will be read again."""
+        size, counts = mark
+        self.counts = Counter(counts)
+        if self._handle >= 0 and size is not None and os.fstat(self._handle).st_size > size:
+            with named(str(self.path)):
+                FILES.truncate(self._handle, size)
+
+    def sync(self) -> None:
+        """See that it is on the disk, where it is one that can be."""
+        if self._handle >= 0 and os.path.isfile(str(self.path)):
+            with named(str(self.path)):
+                FILES.fsync(self._handle)
 
     def close(self) -> None:
         """No more will come."""

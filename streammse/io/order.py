@@ -49,7 +49,7 @@ class Ordered:
         return described(self)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_source":  # while it is being copied
+        if name in ("_source", "seek", "identity"):  # rows that wait for the watermark are in no checkpoint
             raise AttributeError(name)
         return getattr(self._source, name)  # what a sink of the same format asks its source
 

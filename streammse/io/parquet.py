@@ -9,7 +9,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .block import EMPTY, NUMBER, OTHER, Array, Block, DataError, Layout, Order, Records, Wanted, described
+from .block import EMPTY, NUMBER, OTHER, Array, Block, DataError, Layout, Order, Records, Wanted, described, identified
+from .files import stamp
 from .letters import Letter, Letters, too_large
 from .output import Output
 from .stamps import Clock, Stamps, of_column
@@ -70,6 +71,7 @@ class ParquetSource:
         self.name, self.names = name, list(schema.names)
         self.rate: float | None = None
         self.total: int | None = self._file.metadata.num_rows
+        self._from = 0
         if self.total == 0:
             raise DataError(f"{name} holds no rows")
 
@@ -92,12 +94,29 @@ class ParquetSource:
     def __repr__(self) -> str:
         return described(self)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells it from another one."""
+        log = {} if self.letters is None else {"dead letters": self.letters.path}
+        return identified(self, stamp=stamp(self.name), **log)
+
+    def seek(self, offset: Any) -> None:
+        """Go on after so many rows."""
+        if self.letters is not None:
+            self.letters.back_to(offset["letters"])
+            offset = offset["rows"]
+        self._from = offset
+
     def __iter__(self) -> Iterator[Block]:
         """Batch by batch, whatever the size of a row group."""
         import pyarrow as pa
 
-        done = 0
-        batches = self._file.iter_batches(batch_size=ROWS, use_threads=False)
+        # from the last group that begins where a batch does: so the batches are the same wherever one begins
+        groups = [self._file.metadata.row_group(k).num_rows for k in range(self._file.num_row_groups)]
+        starts = np.cumsum([0, *groups])
+        first = max(k for k, start in enumerate(starts) if start <= self._from and start % ROWS == 0)
+        done = int(starts[first])
+        batches = self._file.iter_batches(ROWS, row_groups=range(first, len(groups)), use_threads=False)
         while True:
             try:
                 batch = next(batches, None)
@@ -105,13 +124,16 @@ class ParquetSource:
                 raise DataError(f"cannot read {self.name} after row {done}: {str(error).splitlines()[0]}") from None
             if batch is None:
                 return
-            arrays = {name: _values(batch.column(name)) for name in self.layout.columns}
             numbers = np.arange(done + 1, done + batch.num_rows + 1)
             done += batch.num_rows
+            if done <= self._from:
+                continue
+            arrays = {name: _values(batch.column(name)) for name in self.layout.columns}
             stamps, wrong = self._stamps(batch)
-            block = self.layout.block(arrays, Batch(batch, numbers), done, stamps)
+            block = self.layout.block(arrays, Batch(batch, numbers), done, done, stamps)
             if self.letters is not None:
                 block = self._good(block, arrays, wrong, self.letters)
+                block.offset = {"rows": done, "letters": self.letters.mark()}
             elif wrong.any():
                 raise DataError(f"{self.name}, row {numbers[wrong][0]}: column {self.layout.time!r} does not say when")
             yield block
@@ -175,6 +197,8 @@ def with_clean(table: Any, column: str, into: str | None, clean: Array) -> Any:
 
 class ParquetSink:
     """Writes what comes as Parquet, from whichever source."""
+
+    format = "parquet"
 
     def __init__(self, output: Output, column: str, into: str | None) -> None:
         self._output, self._column, self._into = output, column, into

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import digits, scan
-from .block import Array, Block, DataError, Layout, Wanted, described
+from .block import Array, Block, DataError, Layout, Wanted, described, identified
 from .dialects import Bytes, Csv, Dialect, Ndjson, NotAnObjectError, Places, first_line
+from .files import PEEK, digest
 from .letters import Letters
 from .output import Output
 from .stamps import Clock, Stamps
@@ -139,6 +140,17 @@ class _Raw:
         except OSError as error:
             raise DataError(f"cannot read {where}: {error.strerror}") from None
 
+    def between(self, begin: int, end: int, where: str) -> bytes:
+        """The bytes of a file between two places; what is read next comes after them."""
+        got = b""
+        try:
+            self._file.seek(begin)
+            while len(got) < end - begin and (more := self._file.read(end - begin - len(got))):
+                got += more
+        except OSError as error:
+            raise DataError(f"cannot read {where}: {error.strerror}") from None
+        return got
+
     def __del__(self) -> None:
         if self._handle > 0:
             os.close(self._handle)
@@ -162,6 +174,8 @@ class TextSource:
         self.rate: float | None = None
         self._tail: Bytes = np.frombuffer(bytearray(tail), dtype=np.uint8)
         self._ended = ended
+        self._rows, self._lines, self._done = 0, dialect.head.count(b"\n"), len(dialect.head)
+        self._first = b""  # the first bytes of a file, by which it is known again
         try:
             self.layout = Layout(wanted, self.names, self._kinds, name)
         except DataError as error:
@@ -174,6 +188,54 @@ class TextSource:
 
     def __repr__(self) -> str:
         return described(self)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells it from another one."""
+        log = {} if self.letters is None else {"dead letters": self.letters.path}
+        return identified(self, **self.dialect.identity, **log)
+
+    def seek(self, offset: dict[str, Any]) -> None:
+        """Go on after the block of this offset. A pipe goes on with what comes now: only its rows are counted on.
+
+        A file may have grown since. Raises DataError where what was read is no longer what is there.
+        """
+        self._rows, self._lines, self._done = offset["rows"], offset["lines"], offset["done"]
+        if self.letters is not None:
+            self.letters.back_to(offset["letters"])
+        if self.total is None:
+            return
+        first, last, ahead = offset["first"], offset["last"], offset["ahead"]
+        self._first = self._raw.between(0, first[0], self.name)
+        before = self._raw.between(self._done - last[0], self._done, self.name)
+        if digest(self._first) != first[1] or digest(before) != last[1]:
+            raise DataError(f"{self.name} is not what was read: its first {self._done} bytes have changed since")
+        # as many bytes as had been read ahead, so that the blocks are cut where they would have been
+        tail = self._raw.between(self._done, self._done + ahead, self.name)
+        self._tail, self._ended = np.frombuffer(bytearray(tail), dtype=np.uint8), False
+
+    def took(self, used: int, rows: int) -> dict[str, Any]:
+        """So many bytes and rows more have been read; returns the offset there."""
+        block = self._tail[:used]
+        self._done += used
+        self._rows += rows
+        self._lines += int(np.count_nonzero(block == scan.LF))
+        self._tail = self._tail[used:]
+        return self._offset(block, self._tail.size)
+
+    def _offset(self, block: Bytes, ahead: int) -> dict[str, Any]:
+        """Where a block ends: rows, lines and bytes so far, and in a file how it begins and what stands just before."""
+        offset: dict[str, Any] = {"rows": self._rows, "lines": self._lines, "done": self._done}
+        if self.total is not None:
+            if not self._first:
+                head = (np.frombuffer(self.dialect.head, dtype=np.uint8), block)
+                self._first = b"".join(part[:PEEK].tobytes() for part in head)[:PEEK]
+            last = block[-PEEK:].tobytes()
+            offset |= {"first": [len(self._first), digest(self._first)], "last": [len(last), digest(last)]}
+            offset["ahead"] = ahead
+        if self.letters is not None:
+            offset["letters"] = self.letters.mark()
+        return offset
 
     def _kinds(self) -> dict[str, str]:
         """Look at the first rows, of a pipe at the first that come."""
@@ -207,27 +269,23 @@ class TextSource:
             yield from weeded(self, self.letters)
             return
         told = np.zeros(3, dtype=np.int64)
-        rows_before, lines_before, done = 0, self.dialect.head.count(b"\n"), len(self.dialect.head)
         while True:
             text, final = self._tail, self._ended
             spans, ends, lines = self.room(text)
             rows = self.dialect.rows(text, text.size, final, spans, ends, lines, told)
             used = int(told[scan.CONSUMED])
             if used:
-                found = Text(self, text[:used], spans[:rows], ends[:rows], lines[:rows], (done, rows_before + 1))
-                arrays, stamps = self._columns(found, rows_before, lines_before)
-                done += used
-                yield self.layout.block(arrays, found, done, stamps)
-                rows_before += rows
-                lines_before += int(np.count_nonzero(text[:used] == scan.LF))
-                self._tail = text[used:]
+                found = Text(self, text[:used], spans[:rows], ends[:rows], lines[:rows], (self._done, self._rows + 1))
+                arrays, stamps = self._columns(found)
+                offset = self.took(used, rows)
+                yield self.layout.block(arrays, found, self._done, offset, stamps)
             if told[scan.STATUS] != scan.FINE:
                 what = self.complaint(int(told[scan.STATUS]), int(told[scan.FOUND]), self._tail[:1000].tobytes())
-                raise DataError(f"{self.name}, row {rows_before + 1} (line {lines_before + 1}): {what}")
+                raise DataError(f"{self.name}, row {self._rows + 1} (line {self._lines + 1}): {what}")
             if final:
                 break
             self._more()
-        if rows_before == 0:
+        if self._rows == 0:
             raise DataError(f"{self.name} holds no rows" + (" after the line of names" if self.dialect.head else ""))
 
     def complaint(self, status: int, found: int, row: bytes) -> str:
@@ -285,12 +343,12 @@ class TextSource:
             wanted += " below 2^53"
         return f"column {self.layout.time!r} must hold {wanted}, got {self.cell(text, row, self._time)[:40]!r}"
 
-    def _columns(self, text: Text, rows_before: int, lines_before: int) -> tuple[dict[str, Array], Stamps | None]:
+    def _columns(self, text: Text) -> tuple[dict[str, Array], Stamps | None]:
         """The wanted values; an error names the row."""
 
         def refuse(row: int, what: str, at: int) -> DataError:
-            line = lines_before + int(np.count_nonzero(text.bytes[:at] == scan.LF)) + 1
-            return DataError(f"{self.name}, row {rows_before + row + 1} (line {line}): {what}")
+            line = self._lines + int(np.count_nonzero(text.bytes[:at] == scan.LF)) + 1
+            return DataError(f"{self.name}, row {self._rows + row + 1} (line {line}): {what}")
 
         arrays = {}
         for k, name in enumerate(self.layout.columns):
@@ -375,6 +433,7 @@ class TextSink:
     def __init__(self, output: Output, source: TextSource, into: str | None) -> None:
         self._output = output
         self._into = into
+        self.identity = {"output": output.target, "into": into}
         self._dialect = source.dialect
         self._k = source.layout.columns.index(source.column)
         self._begun = False
@@ -411,6 +470,15 @@ class TextSink:
             out,
         )
         self._output.write(out[:size].data)
+
+    def offset(self) -> int:
+        """How many bytes are safe."""
+        return self._output.offset()
+
+    def truncate(self, offset: int | None) -> None:
+        """Go on after so many bytes."""
+        self._output.truncate(offset)
+        self._begun = bool(offset)
 
     def commit(self) -> None:
         """The file is complete."""

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import scan
-from .block import Block, DataError
+from .block import Array, Block, DataError
 from .dialects import Bytes, Dialect, Places
 from .letters import Letter, Letters, too_large
+from .stamps import Stamps
 from .valid import valid
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ LONGEST = 1 << 26  # bytes of the longest letter: a row that goes on is told in 
 
 def weeded(source: TextSource, letters: Letters) -> Iterator[Block]:
     """The blocks of a source without their bad records; those go to ``letters``."""
-    done, number = len(source.dialect.head), 1
     rest = False  # whether a row is under way that was too long for one letter
     while True:
         if rest:
@@ -37,25 +37,26 @@ def weeded(source: TextSource, letters: Letters) -> Iterator[Block]:
             newline = np.flatnonzero(text == scan.LF)[:1]
             cut = int(newline[0]) + 1 if newline.size else text.size
             raw = text[:cut].tobytes().removesuffix(b"\n")
-            letters.add([Letter("goes on from the letter before", raw, done, number - 1, source.name, "rest")])
-            rest, done, source._tail = not newline.size, done + cut, text[cut:]
+            reason = "goes on from the letter before"
+            letters.add([Letter(reason, raw, source._done, source._rows, source.name, "rest")])
+            source.took(cut, 0)
+            rest = not newline.size
         if not rest:
             lines = _scanned(source, source._tail, source._ended)
             if lines.used:
-                block = _good(source, lines, letters, done, number)
-                done += lines.used
-                number += lines.text.rows + len(lines.bad)
-                source._tail = source._tail[lines.used :]
-                yield block
+                arrays, good, stamps = _good(source, lines, letters)
+                offset = source.took(lines.used, lines.text.rows + len(lines.bad))
+                yield source.layout.block(arrays, good, source._done, offset, stamps)
             left = source._tail
             if left.size > LONGEST and not source._ended:  # there is no newline in it: it was looked for
                 reason = f"a row goes on for more than {LONGEST:,} bytes"
-                letters.add([Letter(reason, left.tobytes(), done, number, source.name)])
-                rest, done, number, source._tail = True, done + left.size, number + 1, left[:0]
+                letters.add([Letter(reason, left.tobytes(), source._done, source._rows + 1, source.name)])
+                source.took(left.size, 1)
+                rest = True
         if source._ended:
             break
         source._more()
-    if number == 1:
+    if source._rows == 0:
         raise DataError(f"{source.name} holds no rows" + (" after the line of names" if source.dialect.head else ""))
 
 
@@ -123,8 +124,9 @@ def _whole_quotes(text: Bytes, lines: Places, dialect: Dialect) -> int:
     return len(lines)
 
 
-def _good(source: TextSource, lines: _Lines, letters: Letters, offset: int, number: int) -> Block:
-    """A block of the good rows; letters for all else."""
+def _good(source: TextSource, lines: _Lines, letters: Letters) -> tuple[dict[str, Array], Text, Stamps | None]:
+    """The good rows: their values, their text and when they were; letters for all else."""
+    offset, number = source._done, source._rows + 1
     text, between = lines.text, [before for *_, before in lines.bad]
     numbers = number + np.arange(text.rows) + np.searchsorted(between, np.arange(text.rows), side="right")
     text._begun = np.column_stack((text.lines[:, 0] + offset, numbers))
@@ -152,7 +154,7 @@ def _good(source: TextSource, lines: _Lines, letters: Letters, offset: int, numb
         text = text.without([(begin, end) for begin, end, *_ in lines.bad], keep)
         arrays = {name: values[keep] for name, values in arrays.items()}
         stamps = None if stamps is None else stamps[keep]
-    return source.layout.block(arrays, text, offset + lines.used, stamps)
+    return arrays, text, stamps
 
 
 def _shape(source: TextSource, text: Text, reasons: dict[int, str]) -> None:

@@ -13,11 +13,12 @@ def dead(source: Any) -> int:
     return 0 if letters is None else int(letters.dead)
 
 
-def counts(source: Any, queue: Queue, samples: int, dead_before: int) -> dict[str, int]:
+def counts(source: Any, queue: Queue, samples: int, earlier: int, dead_before: int) -> dict[str, int]:
     """The rows of a run by their fate.
 
-    ``left`` are rows that were read and neither carried nor refused when the run was stopped or failed: those that wait
-    for the watermark, and what the node or the sink failed at. At a good end there are none.
+    ``samples`` counts those of ``earlier`` runs as well, ``dead`` the letters since there were ``dead_before``. ``left``
+    are rows that were read and neither carried nor refused when the run was stopped or failed: those that wait for the
+    watermark, and what the node or the sink failed at. At a good end there are none.
     """
     late, duplicates, held = (getattr(source, name, 0) for name in ("late", "duplicates", "held"))
     fates = {
@@ -26,6 +27,6 @@ def counts(source: Any, queue: Queue, samples: int, dead_before: int) -> dict[st
         "dead": dead(source) - dead_before,
         "late": late,
         "duplicates": duplicates,
-        "left": held + queue.taken - samples,
+        "left": held + queue.taken - (samples - earlier),
     }
     return {"read": sum(fates.values()), **fates}

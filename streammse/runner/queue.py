@@ -48,7 +48,7 @@ class Queue:
         self._changed = threading.Condition()
         self._waiting: deque[Block] = deque()
         self._error: BaseException | None = None
-        self._ended = self._stopped = False
+        self._ended = self._stopped = self._done = False
         #: samples that wait now, that waited at most, that went through, and that were dropped
         self.depth = self.peak = self.taken = self.dropped = 0
 
@@ -66,6 +66,11 @@ class Queue:
             self.stop()
             self._leave()
             thread.join(0.2)  # in vain only where it waits for a silent pipe
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody said stop before it had come to its end."""
+        return self._stopped and not self._done
 
     def stop(self) -> None:
         """Take no more from the source, and leave behind what waits. A signal handler may call it."""
@@ -92,6 +97,7 @@ class Queue:
                 if self._error is not None:
                     raise self._error
                 if self._ended:
+                    self._done = True
                     return None
                 self._changed.wait()
             return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import signal as signals
 import sys
 import time
 import warnings
@@ -58,8 +59,8 @@ class Observer(Protocol):
         """State and offsets are on the disk."""
         ...
 
-    def end(self, error: BaseException | None) -> None:
-        """After the last block, or after what went wrong."""
+    def end(self, error: BaseException | None, signal: str | None) -> None:
+        """After the last block, after what went wrong, or after a signal."""
         ...
 
 
@@ -80,8 +81,8 @@ class Telemetry:
             one.checkpoint(offset)
 
     @contextlib.contextmanager
-    def over(self, run: Run) -> Iterator[Telemetry]:
-        """From the start of a run to its end, whatever that is."""
+    def over(self, run: Run, signal: Callable[[], int | None]) -> Iterator[Telemetry]:
+        """From the start of a run to its end, whatever that is; ``signal`` tells which one came."""
         begun: list[Observer] = []
         error: BaseException | None = None
         try:
@@ -93,8 +94,10 @@ class Telemetry:
             error = raised
             raise
         finally:
+            number = signal()
+            name = None if number is None else signals.Signals(number).name
             for one in reversed(begun):
-                one.end(error)
+                one.end(error, name)
 
 
 def telemetry(log: Any = None, metrics: Any = None) -> Telemetry:
@@ -184,16 +187,16 @@ class Log:
         """Say where it is."""
         self._log.info("checkpoint", offset=offset, samples=self._run.counts["samples"])
 
-    def end(self, error: BaseException | None) -> None:
+    def end(self, error: BaseException | None, signal: str | None) -> None:
         """Say what came of it."""
         self._undo.close()
         totals = {"seconds": round(time.monotonic() - self._since, 3), **self._run.counts}
-        if error is None:
-            self._log.info("end", **totals)
-        elif isinstance(error, Exception):
+        if isinstance(error, Exception):
             self._log.error("failed", reason=f"{type(error).__name__}: {error}", **totals)
+        elif error is None and signal is None:
+            self._log.info("end", **totals)
         else:
-            self._log.warning("stopped", reason=type(error).__name__, **totals)
+            self._log.warning("stopped", reason=signal or type(error).__name__, **totals)
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -255,7 +258,7 @@ class Metrics:
         """Keep when it was."""
         self._last_checkpoint = time.time()
 
-    def end(self, error: BaseException | None) -> None:  # noqa: ARG002
+    def end(self, error: BaseException | None, signal: str | None) -> None:  # noqa: ARG002
         """Answer no more."""
         self.url = None
         self._server.shutdown()
