@@ -56,8 +56,7 @@ class SqliteSink:
         table = with_clean(block.rest.table(), self._column, self._into, block.clean)
         with self._errors():
             if self._base is None:  # nothing is kept: speed alone counts
-                self._connect(self._output.path, "journal_mode=OFF", "synchronous=OFF")
-                self._base.execute(_OURS)
+                self._connect(self._output.path, "journal_mode=OFF", "synchronous=OFF").execute(_OURS)
             if not self._insert:
                 self._prepare(table.schema)
             self._base.executemany(self._insert, zip(*map(_plain, table.columns), strict=True))
@@ -152,7 +151,7 @@ class SqliteSink:
             return bool(base.execute("SELECT 1 FROM sqlite_master WHERE name = 'streammse'").fetchone())
         return False
 
-    def _connect(self, path: str, *pragmas: str) -> None:
+    def _connect(self, path: str, *pragmas: str) -> Any:
         """In a transaction, which keeps other writers out."""
         import sqlite3
 
@@ -160,6 +159,7 @@ class SqliteSink:
         for pragma in pragmas:
             self._base.execute(f"PRAGMA {pragma}")
         self._base.execute("BEGIN IMMEDIATE")
+        return self._base
 
     def _close(self) -> None:
         base, self._base = self._base, None
