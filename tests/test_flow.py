@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -163,6 +165,7 @@ def test_strict_stops_at_the_first_and_tells_it(tmp_path, monkeypatch, capfd):
         (["--log", "no/x"], "cannot write no/x: No such file"),
         (["--lateness", "3"], "a lateness of 3 needs the column that says when"),
         (["--time", "t", "--lateness", "-3"], "lateness must be 0 <= lateness < inf, got -3"),
+        (["--time", "t", "--checkpoint", "c"], "--time or --checkpoint, not both"),
         (["--time", "w"], "no column 'w'"),
         (["--time", "v"], "it cannot be its own time"),
         (["--policy", "drop-oldest"], "policy drop-oldest needs a bound"),
@@ -253,6 +256,69 @@ def test_what_python_writes_is_json_and_its_beginnings_are_not(value, cut):
     wrong = np.empty(2, dtype=np.int64)
     assert valid.compiled(data, 2, np.array([[0, cut], [cut, data.size]]), wrong) == 1
     assert wrong[0] == 0
+
+
+class Crashes:
+    """Does nothing, and is killed after some blocks."""
+
+    def __init__(self, blocks=None):
+        self.blocks, self.inner = blocks, sm.Smoother()
+        self.snapshot, self.restore = self.inner.snapshot, self.inner.restore
+
+    def run(self, x):
+        if self.blocks is not None:
+            self.blocks -= 1
+            if self.blocks < 0:
+                raise KeyboardInterrupt
+        return self.inner.run(x)
+
+
+@pytest.mark.parametrize("every", [0.0, 1000.0])
+@pytest.mark.parametrize("kind", [*flows.KINDS, "parquet"])
+def test_after_a_crash_every_dead_letter_is_told_once(kind, every, tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "BLOCK", 300)
+    monkeypatch.setattr("streammse.io.parquet.ROWS", 20)
+    given, out = tmp_path / f"in.{kind}", "csv" if kind == "csv" else "ndjson"
+    if kind == "parquet":
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        values = [np.inf if k % 9 == 1 else float(k) for k in range(200)]
+        parquet.write_table(pa.table({"v": values, "w": range(200)}), given)
+    else:
+        head, good, poison = flows.KINDS[kind]
+        lines = good(np.random.default_rng(0), 200)
+        lines[5:190:9] = poison(50)[: len(lines[5:190:9])] + poison(50)[: max(0, len(lines[5:190:9]) - len(poison(50)))]
+        given.write_bytes(head + b"\n".join(lines) + b"\n")
+
+    def run(name, crashes=None):
+        with io.Letters(tmp_path / f"{name}.dead") as log:
+            source = io.source(given, "v", letters=log)
+            sink = io.sink(tmp_path / f"{name}.{out}", source)
+            runner = Runner(Crashes(crashes), source, sink, checkpoint=tmp_path / name, every=every)
+            if crashes is not None:
+                with pytest.raises(KeyboardInterrupt):
+                    runner.run()
+            else:
+                runner.run()
+            return runner.counts
+
+    (tmp_path / "whole.dead").write_text("from an earlier run\n")
+    (tmp_path / "resumed.dead").write_text("from an earlier run\n")
+    wanted = run("whole")
+    assert wanted["dead"] > 10
+    for crashes in (2, 0, 3):
+        run("resumed", crashes)
+    assert run("resumed") == wanted
+    for end in (out, "dead"):
+        assert (tmp_path / f"resumed.{end}").read_bytes() == (tmp_path / f"whole.{end}").read_bytes()
+    source = io.source(given, "v")
+    other = Runner(Crashes(), source, io.sink(tmp_path / f"resumed.{out}", source), checkpoint=tmp_path / "resumed")
+    with pytest.raises(DataError, match="another run"):
+        other.run()
+    source = io.source(given, "v", time="t" if kind != "parquet" else "w")
+    with pytest.raises(DataError, match="a source that can seek"):
+        Runner(Crashes(), source, Nowhere(), checkpoint=tmp_path / "new")
 
 
 # --- fault 6: shuffled, late and duplicate rows
@@ -476,6 +542,52 @@ def test_without_a_truth_the_power_of_what_was_removed(tmp_path):
                 Runner(Half(), [block_of(0, 1)], Nowhere(), metrics=int(port)).run()
 
     Runner(Half(), [block_of(0, 1)], Again(), metrics=other).run()
+
+
+def test_a_signal_ends_a_live_run_between_two_blocks_with_exact_counts(tmp_path):
+    log = tmp_path / "log"
+    words = [
+        sys.executable,
+        "-m",
+        "streammse",
+        "denoise",
+        "-",
+        "--queue",
+        "500",
+        "--policy",
+        "drop-oldest",
+        "--log",
+        log,
+    ]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+    got = []
+
+    def read() -> None:
+        while part := process.stdout.read(1000):
+            got.append(part)
+            time.sleep(0.005)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        process.stdin.write(b"v\n")
+        deadline = time.monotonic() + 30.0
+        while '"dropped"' not in (log.read_text() if log.exists() else ""):
+            assert time.monotonic() < deadline
+            process.stdin.write(b"".join(b"%d\n" % k for k in range(500)))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 143
+        reader.join()
+        assert process.stderr.read() == b""
+    finally:
+        process.kill()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            stream.close()
+    last = events(log)[-1]
+    assert (last["event"], last["reason"]) == ("stopped", "SIGTERM")
+    assert b"".join(got).count(b"\n") == last["samples"] + 1
+    assert last["read"] == last["samples"] + last["dropped"]
+    assert last["left"] == 0
 
 
 def test_the_log_tells_a_run(tmp_path):

@@ -111,6 +111,11 @@ class Letters:
             with named(str(self.path)):
                 write_all(FILES, self._handle, data)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells it from another one."""
+        return {"dead letters": None if self.path is None else os.path.realpath(self.path), "strict": self.strict}
+
     def mark(self) -> list[Any]:
         """How far it is, in what JSON can hold."""
         return [os.fstat(self._handle).st_size if self._handle >= 0 else None, dict(self.counts)]

@@ -97,8 +97,13 @@ class ParquetSource:
     @property
     def identity(self) -> dict[str, Any]:
         """What tells it from another one."""
-        log = {} if self.letters is None else {"dead letters": self.letters.path}
+        log = {} if self.letters is None else self.letters.identity
         return identified(self, stamp=stamp(self.name), **log)
+
+    @property
+    def beginning(self) -> dict[str, Any] | None:
+        """The offset before the first block, where there is more to it than nothing."""
+        return None if self.letters is None else {"rows": 0, "letters": self.letters.mark()}
 
     def seek(self, offset: Any) -> None:
         """Go on after so many rows."""

@@ -143,7 +143,7 @@ def difference(theirs: Any, mine: Any) -> str | None:
         for key in (*mine, *theirs):
             if theirs.get(key) != mine.get(key):
                 inner = difference(theirs.get(key), mine.get(key))
-                return inner if key in ("source", "sink") or isinstance(mine[key], dict) else f"{key} {inner}"
+                return inner if key in ("source", "sink") or isinstance(mine.get(key), dict) else f"{key} {inner}"
     if isinstance(theirs, list) and isinstance(mine, list) and len(theirs) == len(mine):
         return next(difference(a, b) for a, b in zip(theirs, mine, strict=True) if a != b)
     return f"{_shown(theirs)} instead of {_shown(mine)}"

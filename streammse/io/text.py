@@ -192,17 +192,24 @@ class TextSource:
     @property
     def identity(self) -> dict[str, Any]:
         """What tells it from another one."""
-        log = {} if self.letters is None else {"dead letters": self.letters.path}
+        log = {} if self.letters is None else self.letters.identity
         return identified(self, **self.dialect.identity, **log)
+
+    @property
+    def beginning(self) -> dict[str, Any] | None:
+        """The offset before the first block, where there is more to it than nothing."""
+        return None if self.letters is None else {"letters": self.letters.mark()}
 
     def seek(self, offset: dict[str, Any]) -> None:
         """Go on after the block of this offset. A pipe goes on with what comes now: only its rows are counted on.
 
         A file may have grown since. Raises DataError where what was read is no longer what is there.
         """
-        self._rows, self._lines, self._done = offset["rows"], offset["lines"], offset["done"]
         if self.letters is not None:
             self.letters.back_to(offset["letters"])
+            if "done" not in offset:  # the beginning
+                return
+        self._rows, self._lines, self._done = offset["rows"], offset["lines"], offset["done"]
         if self.total is None:
             return
         first, last, ahead = offset["first"], offset["last"], offset["ahead"]

@@ -16,9 +16,9 @@ def dead(source: Any) -> int:
 def counts(source: Any, queue: Queue, samples: int, earlier: int, dead_before: int) -> dict[str, int]:
     """The rows of a run by their fate.
 
-    ``samples`` counts those of ``earlier`` runs as well, ``dead`` the letters since there were ``dead_before``. ``left``
-    are rows that were read and neither carried nor refused when the run was stopped or failed: those that wait for the
-    watermark, and what the node or the sink failed at. At a good end there are none.
+    ``samples`` counts those of ``earlier`` runs as well, ``dead`` the letters since there were ``dead_before``.
+    ``left`` is what was read and neither carried nor refused when the run was stopped or failed: rows that wait for the
+    watermark, and what the node or the sink failed at. At a good end it is 0.
     """
     late, duplicates, held = (getattr(source, name, 0) for name in ("late", "duplicates", "held"))
     fates = {

@@ -105,6 +105,7 @@ class Keeper:
         found = self.store.load()
         if found is None:
             self._sink.truncate(None)
+            self._offset = getattr(self._source, "beginning", None)
             self.save(0)
             return
         other = difference(found.run, self._identity)
