@@ -443,6 +443,30 @@ def test_a_damaged_database_is_not_believed(folder):
         (folder / "o.db.partial").write_bytes(b"no database at all" * 100)
 
 
+def test_a_run_that_was_stopped_at_the_very_end_goes_on_there(recordings, monkeypatch):
+    monkeypatch.setattr(parquet, "ROWS", 100)
+    for path, column, _ in SOURCES.values():
+        source = io.source(recordings / path, column)
+        last = list(source)[-1].offset
+        again = io.source(recordings / path, column)
+        again.seek(last)
+        assert list(again) == [], path
+
+
+def test_one_runner_runs_again_where_it_stopped(folder):
+    one = Run(folder)
+    one.runner.node = Crashing(one.node, 2)
+    with pytest.raises(CrashError):
+        one.run()
+    begun = one.runner.samples
+    one.runner.node.left = 99
+    assert 0 < begun < one.run() == ROWS == one.run()
+    out = (folder / "out.csv").read_bytes()
+    (folder / "out.csv").unlink()
+    (folder / "state").rename(folder / "first")
+    assert whole(folder)[0] == out
+
+
 def test_two_runs_do_not_share_a_folder(folder):
     one, two = Run(folder), Run(folder)
     one.runner.begin()

@@ -62,7 +62,7 @@ class Keeper:
 
     def __init__(self, node: Any, source: Any, sink: Any, checkpoint: Any, every: float) -> None:
         if not every >= 0.0:
-            raise ValueError(f"every must be 0 <= every in seconds, got {every!r}")
+            raise DataError(f"every must be 0 <= every in seconds, got {every!r}")
         for what, one, needs in (
             ("a node that has a state (snapshot, restore)", node, ("snapshot", "restore")),
             ("a source that can seek (seek, identity)", source, ("seek", "identity")),

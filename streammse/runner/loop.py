@@ -148,6 +148,7 @@ class Runner:
             self.sink.abort()
             raise
         finally:
+            self._begun = False
             self._keeper.close()
         stop.again()
         return self.samples

@@ -69,17 +69,18 @@ class Stop:
     def before(self, blocks: Iterable[T]) -> Iterator[T]:
         """The blocks, until a signal comes."""
         source = iter(blocks)
-        while not self._called():
-            self._waits = True
-            try:
+        try:
+            while not self._called():
+                self._waits = True
                 if self._called():  # in between
                     return
                 block = next(source)
-            except (StopIteration, StoppedError):
-                return
-            finally:
                 self._waits = False
-            yield block
+                yield block
+        except (StopIteration, StoppedError):
+            return
+        finally:
+            self._waits = False
 
     def again(self) -> None:
         """Let the signal that came do what it would have done."""
