@@ -15,7 +15,8 @@ from .block import Array, Block
 class Seekable(Protocol):
     """A source that can go on where an earlier one stopped.
 
-    Its blocks carry an ``offset``: whatever JSON can hold, and ``seek`` understands.
+    Its blocks carry an ``offset``: whatever JSON can hold, and ``seek`` understands. Where there is something to go
+    back to before the first block has come, a property ``beginning`` tells the offset there.
 
     Examples
     --------

@@ -60,9 +60,9 @@ class Clock:
         kinds = {self.WHOLE: _WHOLE, self.ISO: _ISO, self.NUMBER: r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"}
         firsts: dict[int, str] = {}
         for kind, pattern in kinds.items():
-            first = pc.index(pc.match_substring_regex(cells, pattern), True).as_py()
-            if first >= 0:
-                firsts.setdefault(first, kind)
+            first = np.flatnonzero(mask(pc.match_substring_regex(cells, pattern)))[:1]
+            if first.size:
+                firsts.setdefault(int(first[0]), kind)
         if firsts:
             self.kind = firsts[min(firsts)]
             self.ticks = NANO if self.kind == self.ISO else 1

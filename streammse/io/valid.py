@@ -21,7 +21,7 @@ from .scan import (
 
 DEEPEST = 62  # levels of nesting; deeper is as good as broken
 POINT, LETTER_U = 46, 117
-#: words that are values, as the bytes of one number
+#: words that are values, as the bytes of one number: those of JSON, and what Python writes or is often written
 WORDS = tuple(
     int.from_bytes(word, "big") for word in (b"true", b"false", b"null", b"NaN", b"Infinity", b"nan", b"None")
 )
