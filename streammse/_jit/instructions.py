@@ -286,6 +286,44 @@ late_sign_sweep = _sweep(late=True, sign=True)
 late_leaky_sweep = _sweep(late=True, leaky=True)
 
 
+def _build_add_lanes() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+    from numba.np.arrayobj import make_array
+
+    lanes, word = 8, ir.IntType(64)
+    vector = ir.VectorType(ir.DoubleType(), lanes).as_pointer()
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into, values = (
+            make_array(kind)(context, builder, one).data for kind, one in zip(signature.args[:2], args[:2], strict=True)
+        )
+        place = builder.bitcast(into, vector)
+        total = cgutils.alloca_once_value(builder, builder.load(place, align=8))
+        with cgutils.for_range_slice(builder, word(0), args[2], word(lanes), word) as (i, _):
+            more = builder.load(builder.bitcast(builder.gep(values, [i]), vector), align=8)
+            builder.store(builder.fadd(builder.load(total), more), total)
+        builder.store(builder.load(total), place, align=8)
+        return context.get_dummy_value()
+
+    def add_lanes(typingctx: Any, into: Any, values: Any, count: Any) -> Any:
+        return types.void(into, values, types.int64), codegen
+
+    return intrinsic(add_lanes)
+
+
+def _add_lanes_in_python(into: Any, values: Any, count: int) -> None:
+    for i in range(count):
+        into[i % 8] += values[i]
+
+
+#: add_lanes(into, values, count), count a multiple of eight: values[k] goes to into[k % 8]. Left to the vectoriser,
+#: sums that must keep their order stay scalar.
+add_lanes = Intrinsic(_build_add_lanes, _add_lanes_in_python)
+
+
 def _build_element(*, write: bool) -> Callable[[], Any]:
     def build() -> Any:
         from numba import types
