@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._jit import Function, kernel
 from ..kernels import cancelling
-from ..kernels.cancelling import CENTRE, DELAY, ESTIMATE, KEEP, bounded, cancel, push
+from ..kernels.cancelling import CENTRE, DELAY, ESTIMATE, KEEP, LEARNT, bounded, cancel, push
 from ..kernels.constants import LARGEST
 from ..param import param
 from .adaptive import AdaptiveCanceller
@@ -23,6 +24,11 @@ def step(p: Any, s: Any, x: float, d: float) -> Any:
     """Cancel with the signal itself, some samples ago, as the reference."""
     delay = int(p[DELAY])
     own = s.size - delay - WAITING
+    if s[LEARNT] == 0.0:
+        if not abs(d) < LARGEST:
+            return math.nan  # the signal has not begun
+        for i in range(delay):  # before it began it stood still
+            s[own + WAITING + i] = d
     at = own + WAITING + int(s[own + AT])
     push(p, s, 1, 0, s[at])
     cancel(p, s, 1, d, False)
