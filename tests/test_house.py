@@ -26,7 +26,7 @@ FLOORS = [
     {"node"},
     {"fit"},
     {"metrics", "filters", "denoise", "forecast"},
-    {"catalog", "banks", "losses", "named", "own", "theory"},
+    {"catalog", "banks", "losses", "loading", "named", "own", "theory"},
     {"backtesting"},
     {"io"},
     {"equations", "plot", "report", "runner", "stories"},

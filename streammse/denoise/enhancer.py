@@ -12,6 +12,7 @@ from .._jit import Function, kernel
 from ..kernels import cancelling
 from ..kernels.cancelling import CENTRE, DELAY, ESTIMATE, KEEP, LEARNT, bounded, cancel, push
 from ..kernels.constants import LARGEST
+from ..node import Index
 from ..param import param
 from .adaptive import AdaptiveCanceller
 
@@ -126,6 +127,9 @@ class LineEnhancer(AdaptiveCanceller):
 
     def _size(self) -> int:
         return cancelling.size(self.taps, 1) + WAITING + self.delay
+
+    def _indices(self) -> list[Index]:
+        return [*cancelling.indices(self.taps), (cancelling.size(self.taps, 1) + AT, 0, self.delay - 1)]
 
     @property
     def weights(self) -> NDArray[np.float64]:

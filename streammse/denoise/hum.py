@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 
 from .._jit import Function, helper, kernel, rare
 from ..kernels.constants import LARGEST
-from ..node import Denoiser
+from ..node import Denoiser, Index
 from ..param import REQUIRED, param
 
 # p
@@ -407,6 +407,9 @@ class HumCanceller(Denoiser):
         s[TURN_RE], s[TURN_IM] = math.cos(half), math.sin(half)
         s[P00], s[P11] = 1.0, (math.pi * self.tolerance) ** 2
         s[SEEN], s[LINES], s[BROKEN], s[CLEAN] = -1.0, self._lines(), 1.0, math.nan
+
+    def _indices(self) -> list[Index]:
+        return [(LINES, self._lines(), self._lines())]
 
     @property
     def frequency(self) -> float:

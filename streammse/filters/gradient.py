@@ -11,8 +11,9 @@ from .._jit import Function
 from .._jit.instructions import Intrinsic, late_sign_sweep, late_sweep
 from ..kernels import fir, losses
 from ..kernels.losses import textbook_unit
-from ..node import Predictor
+from ..node import Index, Predictor
 from ..param import param
+from ..snapshot import COUNTABLE
 
 
 def regulariser() -> Any:
@@ -83,6 +84,10 @@ class GradientFilter(Predictor):
 
     def _start(self, s: NDArray[np.float64]) -> None:
         fir.start(s)
+
+    def _indices(self) -> list[Index]:
+        counters: list[Index] = [(slot, 0, COUNTABLE) for slot in (fir.DIVERGED, fir.UNLEARNT)]
+        return [(fir.POSITION, 0, self.taps), *counters]
 
     @property
     def diverged(self) -> int:

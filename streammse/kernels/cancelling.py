@@ -82,6 +82,11 @@ def start(s: NDArray[np.float64]) -> None:
     s[SHARE : SHARE + FILTERS] = 1.0 / FILTERS
 
 
+def indices(taps: int) -> list[tuple[int | slice, float, float]]:
+    """The slots in which whole numbers stand, as ``Node._indices`` has them."""
+    return [(POSITION, 0, taps), (HEAD, 0, ORDER - 1)]
+
+
 def weights(s: NDArray[np.float64], taps: int, references: int) -> NDArray[np.float64]:
     """Weights of the mixture, newest tap first: shape (references, taps)."""
     end = WEIGHTS + FILTERS * references * taps

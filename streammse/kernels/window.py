@@ -60,6 +60,8 @@ class Window(NamedTuple):
     age: Function | None = None
     #: ``at(s, base, length, time)``: the total as it will be then; only where pairs fade
     at: Function | None = None
+    #: ``indices(base, size)``: the slots of the state in which whole numbers stand, as ``Node._indices`` has them
+    indices: Callable[[int, int], list[tuple[int | slice, float, float]]] = lambda base, size: []
 
 
 @cache
@@ -77,6 +79,7 @@ def lanes(statistic: Statistic) -> Window:
         block=_lanes_block(statistic),
         join=_join_lanes,
         reducible=True,
+        indices=lambda base, size: [(base + SEEN, 0, LANE_COUNT - 1)],
     )
 
 
@@ -322,4 +325,7 @@ def sliding(statistic: Statistic) -> Window:
         put(s, HEAD + PREFIX, left)
         s[HEAD + PLACE] = i
 
-    return Window(push, total, lambda w: PREFIX + k + (w + 1) * k, block)
+    def indices(base: int, w: int) -> list[tuple[int | slice, float, float]]:
+        return [(base + PLACE, 0, w)]
+
+    return Window(push, total, lambda w: PREFIX + k + (w + 1) * k, block, indices=indices)
