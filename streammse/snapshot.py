@@ -19,7 +19,7 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
@@ -75,14 +75,23 @@ def alike(mine: Any, theirs: Any) -> bool:
 
 def dump(name: str, layout: int, values: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
     """The bytes of a snapshot."""
-    header = {
+    return seal(header(name, layout, values, arrays), arrays.values())
+
+
+def header(name: str, layout: int, values: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
+    """The part of it that stays as long as the parameters do."""
+    told = {
         "name": name,
         "layout": layout,
         "params": {key: plain(value) for key, value in values.items()},
         "arrays": {key: array.shape for key, array in arrays.items()},
     }
-    text = _encode(header).encode()
-    parts = [array.astype("<f8", copy=False).tobytes() for array in arrays.values()]
+    return _encode(told).encode()
+
+
+def seal(text: bytes, arrays: Iterable[Array]) -> bytes:
+    """A header and its arrays as the bytes of a snapshot."""
+    parts = [array.astype("<f8", copy=False).tobytes() for array in arrays]
     head = _HEAD.pack(MAGIC, FORMAT, len(text), sum(map(len, parts)))
     front = b"".join((head, _CRC.pack(zlib.crc32(head)), text, *parts))
     return front + hashlib.sha256(front).digest()
@@ -125,9 +134,9 @@ def parse(data: bytes | bytearray | memoryview) -> Stored:
         raise ValueError("the snapshot is empty")
     if _foreign(data):
         raise ValueError("not a streammse snapshot (it does not begin with SMSE)")
-    header, body = _parts(data)
+    text, body = _parts(data)
     try:
-        told = json.loads(data[header], object_pairs_hook=_pairs, parse_constant=_constant)
+        told = json.loads(data[text], object_pairs_hook=_pairs, parse_constant=_constant)
         return _stored(told, memoryview(data)[body])
     except Exception as error:  # noqa: BLE001  whatever a hostile header does to the reader, it is refused
         refuse(f"the snapshot's header makes no sense: {error}")
@@ -185,12 +194,12 @@ def _constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON")
 
 
-def _stored(header: Any, body: memoryview) -> Stored:
-    name, layout, params = header["name"], header["layout"], header["params"]
+def _stored(told: Any, body: memoryview) -> Stored:
+    name, layout, params = told["name"], told["layout"], told["params"]
     if not (isinstance(name, str) and natural(layout) and isinstance(params, dict)):
         raise TypeError("expected name, layout and parameters")
     arrays, at = {}, 0
-    for key, shape in header["arrays"].items():
+    for key, shape in told["arrays"].items():
         if not (isinstance(shape, list) and 0 < len(shape) <= 4 and all(natural(n) for n in shape)):
             raise TypeError(f"an array of shape {shape}")
         if max(shape) > len(body) or at + 8 * math.prod(shape) > len(body):
