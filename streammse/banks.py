@@ -166,11 +166,12 @@ class Bank:
         return self._take_over(snapshot.parse(data))
 
     def _take_over(self, stored: Stored) -> Self:
-        self._one._expect(stored, f"bank {type(self._one)._name()}")
-        s = stored.arrays["s"]
-        if s.ndim != 2 or len(s) != len(self):
-            raise ValueError(f"the snapshot holds states of shape {s.shape}, expected {len(self)} rows")
-        snapshot.fill(self._s, self._one._current(stored.layout, stored.params, s))
+        with snapshot.refusing(stored.name):
+            self._one._expect(stored, f"bank {type(self._one)._name()}")
+            s = stored.arrays["s"]
+            if s.ndim != 2 or len(s) != len(self):
+                raise ValueError(f"the snapshot holds states of shape {s.shape}, expected {len(self)} rows")
+            snapshot.fill(self._s, self._one._current(stored.layout, stored.params, s))
         return self
 
     def __reduce__(self) -> Any:

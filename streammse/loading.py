@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import catalog, snapshot
 from .banks import Bank
 from .node import Node
-from .snapshot import Stored
+from .snapshot import GROWN, MORE, Stored
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 #: nodes that are no algorithms of the catalogue
 _MORE = dict.fromkeys(("AdaptiveConformal", "ConformalInterval", "ResidualInterval"), "streammse.backtesting.intervals")
 DEEPEST = 16  # nodes within nodes
-GROWN = 2  # times that a state may have grown since an older layout, and so many float64 more
-MORE = 1024
 
 
 def load(data: bytes | bytearray | memoryview | str | PathLike[str]) -> Node | Bank | LiveBacktest:
@@ -42,12 +40,8 @@ def load(data: bytes | bytearray | memoryview | str | PathLike[str]) -> Node | B
     """
     raw = bytes(data) if isinstance(data, (bytes, bytearray, memoryview)) else snapshot.read(data)
     stored = snapshot.parse(raw)
-    try:
+    with snapshot.refusing(stored.name):
         return _made(stored)
-    except Exception as error:  # noqa: BLE001  whatever a hostile snapshot does to a constructor, it is refused
-        reason = str(error) or type(error).__name__
-        told = reason.startswith(("the snapshot", "unknown", "expected a snapshot"))
-        snapshot.refuse(reason if told else f"the snapshot's {stored.name} cannot be built: {reason}")
 
 
 def _made(stored: Stored) -> Node | Bank | LiveBacktest:
@@ -56,7 +50,7 @@ def _made(stored: Stored) -> Node | Bank | LiveBacktest:
         from .backtesting.live import LiveBacktest
 
         room = GROWN * sum(one.size for one in stored.arrays.values()) + MORE
-        return LiveBacktest._from({key: _value(value, room, 0) for key, value in stored.params.items()}, stored)
+        return LiveBacktest._from(_values(stored.params, room, 0), stored)
     if stored.name.startswith("bank "):
         if s.ndim != 2 or not len(s):
             raise ValueError(f"the snapshot holds states of shape {s.shape}, expected a row for each node")
@@ -70,27 +64,29 @@ def _build(name: str, params: dict[str, Any], room: int, depth: int = 0) -> Node
     if depth > DEEPEST:
         raise ValueError(f"the snapshot has more than {DEEPEST} nodes within nodes")
     found = _class(name)
-    values = {key: _value(value, room, depth) for key, value in params.items()}
+    values = _values(params, room, depth)
     size = found._foretold(values)
     if size > room:
         raise ValueError(f"the snapshot's {name} would have {size} numbers of state, more than there are")
     return found(**values)
 
 
-def _value(value: Any, room: int, depth: int) -> Any:
-    """A parameter with the nodes in it built again: see ``snapshot.plain``."""
-    if isinstance(value, list):
-        made = []
-        for one in value:
-            made.append(_value(one, room, depth))
-            room -= made[-1]._s.size if isinstance(made[-1], Node) else 0  # siblings share it
-        return made
-    if isinstance(value, dict):
-        node, params = value["node"], value["params"]
-        if not (isinstance(node, str) and isinstance(params, dict)):
+def _values(params: dict[str, Any], room: int, depth: int) -> dict[str, Any]:
+    """Parameters with the nodes in them built again (see ``snapshot.plain``), which share the room."""
+
+    def value(told: Any) -> Any:
+        nonlocal room
+        if isinstance(told, list):
+            return [value(one) for one in told]
+        if not isinstance(told, dict):
+            return told
+        if not (isinstance(told["node"], str) and isinstance(told["params"], dict)):
             raise TypeError("expected a node and its parameters")
-        return _build(node, params, room, depth + 1)
-    return value
+        made = _build(told["node"], told["params"], room, depth + 1)
+        room -= made._s.size
+        return made
+
+    return {key: value(told) for key, told in params.items()}
 
 
 def _class(name: str) -> type[Node]:

@@ -252,8 +252,9 @@ class Node:
         return self._take_over(snapshot.parse(data))
 
     def _take_over(self, stored: Stored) -> Self:
-        self._expect(stored, type(self)._name())
-        snapshot.fill(self._s, self._current(stored.layout, stored.params, stored.arrays["s"][None])[0])
+        with snapshot.refusing(stored.name):
+            self._expect(stored, type(self)._name())
+            snapshot.fill(self._s, self._current(stored.layout, stored.params, stored.arrays["s"][None])[0])
         return self
 
     def _expect(self, stored: Stored, name: str) -> None:
@@ -277,8 +278,8 @@ class Node:
     def _current(self, layout: int, params: dict[str, Any], s: Array) -> Array:
         """A stored state, a row a node, in today's layout and such as a node like this can have."""
         s = self._today(layout, params, s)
-        if s.shape[1] != self._s.size:
-            raise ValueError(f"the snapshot holds a state of {s.shape[1]} numbers, expected {self._s.size}")
+        if s.shape != (len(s), self._s.size):
+            raise ValueError(f"the snapshot holds a state of shape {s.shape[1:]}, expected ({self._s.size},)")
         self._inspect(s)
         return s
 

@@ -19,7 +19,8 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
@@ -35,6 +36,8 @@ _CRC = struct.Struct("<I")
 _FIRST = struct.Struct("<4sHI")  # the head of format 1
 DIGEST = 32
 COUNTABLE = 2.0**53  # a float64 counts no further
+GROWN = 2  # times that a state may have grown since an older layout, and so many float64 more
+MORE = 1024
 SHOWN = 300  # letters of a reason
 _AS_IT_IS = {int, float, str, bool, type(None)}
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -146,6 +149,17 @@ def refuse(reason: str) -> NoReturn:
     """ValueError with a reason that fits into a line, whatever was quoted in it."""
     line = " ".join(reason.split())
     raise ValueError(line if len(line) <= SHOWN else line[:SHOWN] + "...") from None
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Whatever a hostile snapshot does to what takes it in, it is refused: ValueError, with the reason in a line."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        reason = str(error) or type(error).__name__
+        told = isinstance(error, ValueError) and reason.startswith(("the snapshot", "unknown", "expected a snapshot"))
+        refuse(reason if told else f"the snapshot's {what} cannot be built: {reason}")
 
 
 def _parts(data: bytes) -> tuple[slice, slice]:

@@ -53,6 +53,7 @@ def tried(node: Node, s: np.ndarray, drive) -> bool:
 def attack(node: Node, drive) -> None:
     rng = np.random.default_rng(0)
     places, honest = slots(node), node._s.copy()
+    free = [at for at in range(honest.size) if at not in places]
     for at, (low, high) in places.items():
         for value in (np.nan, np.inf, low - 1.0, high + 1.0 if high < 1e9 else 2.0 * high, low + 0.5, -1e18):
             s = honest.copy()
@@ -68,7 +69,7 @@ def attack(node: Node, drive) -> None:
             s[at] = rng.integers(low, min(high, 1e6), endpoint=True) if at < end else honest[at]
         taken += tried(node, s, drive)
         s = honest.copy()  # or in a single slot
-        s[rng.integers(s.size) if number else 0] = rng.choice(VALUES)
+        s[rng.choice(free)] = rng.choice(VALUES)
         taken += tried(node, s, drive)
     assert taken, "nothing was tried"
 

@@ -119,7 +119,7 @@ NODE = '{"node": "SES", "layout": 1, "size": 4, "params": {}}'
         (forged(arrays={"s": [0, 10**30]}), "asks for more"),
         (forged(arrays={}), "bytes of state"),
         (forged(params={"taps": 10**15}), "would have .* numbers of state"),
-        (forged(params={"taps": 4}), "a state of 27 numbers, expected 30"),
+        (forged(params={"taps": 4}), r"a state of shape \(27,\), expected \(30,\)"),
         (forged(params={"taps": "x"}), "cannot be built: taps must be a number"),
         (forged(params={"taps": None}), "cannot be built: taps must be a number"),
         (forged(params={"nonsense": 1}), "cannot be built: .*nonsense"),
@@ -186,6 +186,9 @@ def test_restoring_leaves_the_state_when_it_refuses() -> None:
             node.restore(data)
         np.testing.assert_array_equal(node._s, before)
     bank = sm.bank(node, 2)
+    for told in ({"s": [3, 9]}, {"s": [27, 1]}, {"s": [1, 27]}):
+        with pytest.raises(ValueError, match="a state of shape"):
+            node.restore(forged(arrays=told))
     for other, words in ((sm.bank(node, 3), "expected 2 rows"), (sm.bank(sm.NLMS(4), 2), "taps=4 instead of 3")):
         with pytest.raises(ValueError, match=words):
             bank.restore(other.snapshot())
@@ -258,13 +261,18 @@ def test_no_memory_is_taken_that_the_snapshot_does_not_take() -> None:
     whole = sm.LiveBacktest(sm.Naive(), horizon=2, start=3, metrics=[sm.MSE()]).snapshot()
     told, body = opened(whole)
     greedy = [sealed(told | {"params": told["params"] | {key: HUGE}}, body) for key in ("horizon", "gap", "season")]
-    greedy += [sealed(told | {"params": told["params"] | {"window": HUGE}}, body)]
+    scores = {"node": "ConformalInterval", "layout": 1, "size": 9, "params": {"scores": 2000}}  # each horizon has some
+    more = [{"window": HUGE}, {"level": scores}, {"level": 0.9}, {"metrics": [scores]}, {"metrics": None}]
+    greedy += [sealed(told | {"params": told["params"] | one}, body) for one in more]
     greedy += [forged(name=how + name, params=one) for how in ("", "bank ") for name in GREEDY for one in GREEDY[name]]
     greedy += [
         sealed(opened(data)[0] | {"arrays": {"s": [1, len(opened(data)[1]) // 8]}}, opened(data)[1]) for data in greedy
     ]
     inner = [{"node": name, "layout": 1, "size": 9, "params": one} for name in GREEDY for one in GREEDY[name]]
     greedy += [forged(name="MedianEnsemble", params={"models": [one]}) for one in inner]
+    some = {"node": "MSE", "layout": 1, "size": 9, "params": {"window": 400}}  # so much is free for one of them
+    many = ({"models": [[some]] * 3000}, {f"models {k}": some for k in range(3000)}, {"models": [some] * 3000})
+    greedy += [forged(name="MedianEnsemble", params=one) for one in many]
     sm.load(whole)  # whatever is imported or compiled is there now
     tracemalloc.start()
     begun = time.monotonic()
@@ -492,6 +500,12 @@ def test_a_backtest_takes_over_none_but_its_own() -> None:
     hostile._work.b[0] = np.nan
     sick = LIVES["fitted"]()
     sick._work.s[1] = 1e9
+
+    def without(key: str) -> bytes:
+        told, body = opened(before)
+        del told["params"]["model"][key]
+        return sealed(told, body)
+
     for data, words in (
         (other.snapshot(), "made with another model"),
         (sm.LiveBacktest(live._model, horizon=3, start=20).snapshot(), "made with another horizon"),
@@ -499,6 +513,9 @@ def test_a_backtest_takes_over_none_but_its_own() -> None:
         (hostile.snapshot(), r"s\[0\] must be a whole number"),
         (sick.snapshot(), r"s\[1\] must be a whole number from 0 to 3"),
         (before[:-40], "truncated"),
+        (sealed({**opened(before)[0], "layout": 2}, opened(before)[1]), "newer version"),
+        (without("size"), "cannot be built: 'size'"),
+        (without("layout"), "cannot be built: 'layout'"),
     ):
         with pytest.raises(ValueError, match=words):
             live.restore(data)

@@ -118,7 +118,8 @@ class LiveBacktest:
         for name, value in self._values.items():
             if not snapshot.alike(snapshot.plain(value), found.params.get(name)):
                 snapshot.refuse(f"the snapshot was made with another {name}: {found.params.get(name)!r}")
-        stored.take_over(self._model, self._plan, self._work, self._sums, found)
+        with snapshot.refusing(stored.NAME):
+            stored.take_over(self._model, self._plan, self._work, self._sums, found)
         return self
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from .. import snapshot
 from .._jit.tiles import LANES
 from ..node import Array, Node
-from ..snapshot import COUNTABLE, Stored
+from ..snapshot import COUNTABLE, GROWN, MORE, Stored
 from . import loop
 from .plan import Plan
 from .work import Sums, Work
@@ -31,15 +32,16 @@ def fits(asked: dict[str, Any], inputs: int, stored: Stored) -> None:
     H, gap, season, window = asked["horizon"], asked["gap"], asked["season"], asked["window"] or 0
     if not all(map(snapshot.natural, (H, gap, season, window))):
         raise ValueError("the snapshot's backtest has a horizon, gap, season or window that is no whole number")
-    each = sum(one._s.size for one in asked["metrics"] or ())
-    expected = {
+    nodes = {"metrics": asked["metrics"] or (), "intervals": () if asked["level"] is None else (asked["level"],)}
+    expected: dict[str, tuple[int, ...]] = {
         "b": (loop.HEAD + season + window * (1 + inputs),),
         "ring": (gap + H, -(-H // LANES) * LANES),
-        "metrics": (H * each,),
+        **{name: (H * sum(one._s.size for one in several),) for name, several in nodes.items()},
     }
     for name, shape in expected.items():
         held = stored.arrays[name].shape
-        if held != shape and (name != "metrics" or held[0] * 2 < shape[0]):  # those may have grown
+        grown = name in nodes and shape[0] <= GROWN * math.prod(held) + MORE * H  # since an older layout
+        if held != shape and not grown:
             raise ValueError(f"the snapshot holds {name} of shape {held}, its backtest would have {shape}")
 
 
