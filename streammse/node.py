@@ -171,13 +171,18 @@ class Node:
     def _migrate(self, layout: int, s: Array) -> Array:  # noqa: ARG002
         """A state that an older version stored, with its layout, as this one has it.
 
-        A family that raises ``_layout`` says here how; it looks at the size of ``s`` itself. What comes back is checked
-        like any stored state. Without it old snapshots are refused.
+        A family that raises ``_layout`` says here how, and in ``_size_at_first`` how large layout 1 was; it looks at
+        the size of ``s`` itself. What comes back is checked like any stored state. Without it old snapshots are
+        refused.
         """
         raise ValueError(
             f"the snapshot is of an older version of streammse: it holds {type(self)._name()} in layout {layout}, "
             f"this one reads {self._layout}"
         )
+
+    def _size_at_first(self) -> int:
+        """How many float64 the state held in layout 1: snapshots of format 1 do not say it of nodes within nodes."""
+        return self._size()
 
     # What follows for all.
 

@@ -83,6 +83,9 @@ class Ensemble(Forecaster):
     def _size(self) -> int:
         return self._own_size() + sum(one._s.size for one in self.models)
 
+    def _size_at_first(self) -> int:
+        return self._own_size() + sum(one._size_at_first() for one in self.models)
+
     def _fresh(self, s: Array) -> None:
         at = self._own_size()
         for one in self.models:
@@ -96,7 +99,7 @@ class Ensemble(Forecaster):
         at = self._own_size()
         parts = [s[:, :at]]
         for one, told in zip(self.models, params["models"], strict=True):
-            size = told.get("size", one._s.size)
+            size = told.get("size", one._size_at_first())
             if not (snapshot.natural(size) and snapshot.natural(told.get("layout", 1)) and at + size <= s.shape[1]):
                 raise ValueError("the snapshot's experts have no part of the state")
             parts.append(one._today(told.get("layout", 1), told["params"], s[:, at : at + size]))
