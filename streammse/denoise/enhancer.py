@@ -126,7 +126,10 @@ class LineEnhancer(AdaptiveCanceller):
         return step
 
     def _size(self) -> int:
-        return cancelling.size(self.taps, 1) + WAITING + self.delay
+        return cancelling.size(self.taps, 1) + self._behind()
+
+    def _behind(self) -> int:
+        return WAITING + self.delay
 
     def _indices(self) -> list[Index]:
         return [*cancelling.indices(self.taps), (cancelling.size(self.taps, 1) + AT, 0, self.delay - 1)]

@@ -87,7 +87,15 @@ class GradientFilter(Predictor):
 
     def _indices(self) -> list[Index]:
         counters: list[Index] = [(slot, 0, COUNTABLE) for slot in (fir.DIVERGED, fir.UNLEARNT)]
-        return [(fir.POSITION, 0, self.taps), *counters]
+        return [(fir.POSITION, 0, self.taps + 1), (fir.PLACE, 0, self.taps - 1), *counters]
+
+    def _size_at_first(self) -> int:
+        return fir.size_at_first(self.taps, self.references)
+
+    def _migrate(self, layout: int, s: NDArray[np.float64]) -> NDArray[np.float64]:
+        if layout != 1 or s.size != self._size_at_first() or not 0 <= s[fir.POSITION] <= self.taps:
+            return super()._migrate(layout, s)
+        return fir.from_first(s, self.taps, self.references, sign=self._sweep is late_sign_sweep)
 
     @property
     def diverged(self) -> int:

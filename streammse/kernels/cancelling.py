@@ -87,6 +87,23 @@ def indices(taps: int) -> list[tuple[int | slice, float, float]]:
     return [(POSITION, 0, taps), (HEAD, 0, ORDER - 1)]
 
 
+def from_first(s: NDArray[np.float64], taps: int, references: int, behind: int) -> NDArray[np.float64]:
+    """A state of the first layout as today's: offsets had one count for all references, and no count of odd samples.
+
+    ``behind`` so many numbers stand at the end that are not the canceller's.
+    """
+    made = np.zeros(size(taps, references) + behind)
+    tail = s.size - behind - 2 * references
+    made[:POWER], made[POWER] = s[:POWER], s[POWER]
+    heard, made[SCALE], made[CENTRE], made[ESTIMATE], made[HEAD] = s[6], s[7], s[8], s[9], s[10]
+    made[OUT:tail] = s[OUT:tail]
+    own = made[tail : tail + EACH * references].reshape(references, EACH)
+    own[:, MEAN : VARIANCE + 1] = s[tail : tail + 2 * references].reshape(references, 2)
+    own[:, HEARD] = heard
+    made[tail + EACH * references :] = s[tail + 2 * references :]
+    return made
+
+
 def weights(s: NDArray[np.float64], taps: int, references: int) -> NDArray[np.float64]:
     """Weights of the mixture, newest tap first: shape (references, taps)."""
     end = WEIGHTS + FILTERS * references * taps

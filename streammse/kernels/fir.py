@@ -357,3 +357,26 @@ def set_weights(s: NDArray[np.float64], values: NDArray[np.float64], references:
     s[WEIGHTS : WEIGHTS + values.size] = values.reshape(references, -1)[:, ::-1].ravel()
     s[GAIN] = s[LATE_GAIN] = s[HELD] = 0.0
     start(s)
+
+
+def size_at_first(taps: int, references: int) -> int:
+    """How large the state was when updates waited for one sample, not two."""
+    return WEIGHTS + references * (taps + 2 * (taps + 1))
+
+
+def from_first(s: NDArray[np.float64], taps: int, references: int, *, sign: bool = False) -> NDArray[np.float64]:
+    """Such a state in today's layout: one line shorter, and without sums over it."""
+    n, m, ring = taps, references, taps + 2
+    made = np.zeros(state_size(n, m))
+    start(made)
+    made[:LATE_GAIN] = s[:LATE_GAIN]
+    made[WEIGHTS : WEIGHTS + m * n] = s[WEIGHTS : WEIGHTS + m * n]
+    lines = s[WEIGHTS + m * n :].reshape(m, 2, n + 1)[:, 0]
+    lines = np.roll(lines, -int(s[POSITION]), axis=1)  # oldest first
+    made[POSITION] = 0.0
+    end = WEIGHTS + m * (n + 2 * ring)
+    made[WEIGHTS + m * n : end] = np.tile(np.pad(lines, ((0, 0), (1, 0))), 2).ravel()
+    before = np.sign(lines[:, :-1]) if sign else lines[:, :-1]
+    for k, terms in enumerate(((lines[:, 1:] ** 2).sum(axis=0), (before * lines[:, 1:]).sum(axis=0))):
+        made[end + k * n : end + (k + 1) * n] = np.cumsum(terms[::-1])[::-1]
+    return made
