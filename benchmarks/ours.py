@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import streammse as sm
@@ -77,6 +78,20 @@ def bank(rows: int, taps: int, samples: int) -> dict[str, Call]:
     data = identification(taps, samples, rows)
     filters = sm.bank(sm.NLMS(taps=taps, mu=MU), rows)
     return {"": Call(lambda: filters.run(data.x, data.d), rows * samples)}
+
+
+def snapshots(rows: int, taps: int, as_bank: bool) -> dict[str, Call]:
+    """Seconds for all of them, in one piece or one by one."""
+    if as_bank:
+        return {"": Call(sm.bank(sm.NLMS(taps=taps, mu=MU), rows).snapshot)}
+    filters = [sm.NLMS(taps=taps, mu=MU) for _ in range(rows)]
+    return {"": Call(lambda: [one.snapshot() for one in filters])}
+
+
+def digest(rows: int, taps: int) -> dict[str, Call]:
+    """Nothing but the checksum of the bank's snapshot: no snapshot can be quicker."""
+    data = sm.bank(sm.NLMS(taps=taps, mu=MU), rows).snapshot()
+    return {"": Call(lambda: hashlib.sha256(data).digest())}
 
 
 def one_after_another(rows: int, taps: int, samples: int) -> dict[str, Call]:

@@ -193,6 +193,19 @@ def table(part: float = 1.0) -> list[Race]:
             ours("arima_one_by_one", some(10_000)),
             (Against("river SNARIMAX", (faster(10),), _entry("rival_river", "arima_one_by_one", some(2000, 200))),),
         ),
+        Race(
+            "snapshot of a bank of 10,000 NLMS-32",
+            ours("snapshots", 10_000, 32, True),
+            (
+                Against("the clock", (at_once(0.1),)),
+                Against("SHA-256 of as many bytes", (aim(2.0),), ours("digest", 10_000, 32)),
+            ),
+        ),
+        Race(
+            "10,000 snapshots of an NLMS-32 each",
+            ours("snapshots", 10_000, 32, False),
+            (Against("the clock", (at_once(0.1),)),),
+        ),
         *_fits(part),
         *_backtests(part),
         Race(

@@ -17,7 +17,7 @@ _OTHERS = {
     "bank": "banks",
     "from_statsmodels": "forecast.borrowed",
     "kernel": "own",
-    "load": "catalog",
+    "load": "loading",
     "losses": "losses",
     "make_loss": "kernels.losses",
     "max_step": "theory",

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import drive, snapshot
 from .node import on_a_line
+from .snapshot import Stored
 
 if TYPE_CHECKING:
     from .node import Array, Node
@@ -51,7 +52,7 @@ class Bank:
 
     def __init__(self, node: Node, k: int) -> None:
         self._one = node.clone()
-        self._p = np.repeat(self._one._p[None], k, axis=0)
+        self._p = np.lib.stride_tricks.as_strided(self._one._p, (k, self._one._p.size), (0, 8))  # one for all rows
         self._s = on_a_line(k, self._one._s.size)
         self._s[:] = self._one._s
         self._bound_rows: NDArray[np.int64] | None = None
@@ -162,12 +163,15 @@ class Bank:
 
     def restore(self, data: bytes) -> Self:
         """Take over a snapshot of a bank of the same node and size. Returns self."""
-        name, layout, values, arrays = snapshot.parse(data)
-        wanted = f"bank {type(self._one)._name()}"
-        if name != wanted or layout != self._one._layout:
-            raise ValueError(f"expected a snapshot of a {wanted}, got one of {name} (layout {layout})")
-        self._one._same_params(values)
-        snapshot.fill(self._s, arrays["s"])
+        return self._take_over(snapshot.parse(data))
+
+    def _take_over(self, stored: Stored) -> Self:
+        with snapshot.refusing(stored.name):
+            self._one._expect(stored, f"bank {type(self._one)._name()}")
+            s = stored.arrays["s"]
+            if s.ndim != 2 or len(s) != len(self):
+                raise ValueError(f"the snapshot holds states of shape {s.shape}, expected {len(self)} rows")
+            snapshot.fill(self._s, self._one._current(stored.layout, stored.params, s))
         return self
 
     def __reduce__(self) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cached_property, partial
+from operator import is_
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, cast, dataclass_transform
 
@@ -18,8 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 from . import drive, snapshot
 from ._jit import Function
 from .param import Param
+from .snapshot import Stored
 
 Array = NDArray[np.float64]
+
+#: where in the state a whole number stands (or several), the least and the largest that it can be
+Index = tuple[int | slice, float, float]
 
 
 class _Update:
@@ -79,7 +84,7 @@ class Node:
     #: where each field lies in ``p``, and how long ``p`` is at least
     _slots: ClassVar[dict[str, int]] = {}
     _p_size: ClassVar[int] = 0
-    #: layout of the state; raised when an old snapshot can no longer be read as it stands
+    #: layout of the state; raised when an old snapshot can no longer be read as it stands (``_migrate`` reads it then)
     _layout: ClassVar[int] = 1
     #: further parameters in which the laws are tried, where they select another kernel
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ()
@@ -155,6 +160,30 @@ class Node:
         """The compiled call behind ``update``."""
         return drive.update if self._inputs() == 1 else drive.vector_update
 
+    def _indices(self) -> list[Index]:
+        """The slots of the state in which whole numbers stand, and from where to where they go.
+
+        All that a kernel uses as a place or as a count belongs here: machine code does not look where it reads, so a
+        stored state with another number in such a slot is refused.
+        """
+        return []
+
+    def _migrate(self, layout: int, s: Array) -> Array:  # noqa: ARG002
+        """A state that an older version stored, with its layout, as this one has it.
+
+        A family that raises ``_layout`` says here how, and in ``_size_at_first`` how large layout 1 was; it looks at
+        the size of ``s`` itself. What comes back is checked like any stored state. Without it old snapshots are
+        refused.
+        """
+        raise ValueError(
+            f"the snapshot is of an older version of streammse: it holds {type(self)._name()} in layout {layout}, "
+            f"this one reads {self._layout}"
+        )
+
+    def _size_at_first(self) -> int:
+        """How many float64 the state held in layout 1: snapshots of format 1 do not say it of nodes within nodes."""
+        return self._size()
+
     # What follows for all.
 
     @property
@@ -213,33 +242,77 @@ class Node:
 
     def snapshot(self) -> bytes:
         """Parameters and state as bytes, without pickle; ``restore`` or ``sm.load`` goes on from there, bit for bit."""
-        return snapshot.dump(type(self)._name(), self._layout, self._values, {"s": self._s})
+        values = tuple(self._values.values())
+        told: tuple[tuple[Any, ...], bytes] | None = self.__dict__.get("_told")
+        if told is None or not all(map(is_, told[0], values)):  # half of the time of a small one
+            told = self._told = values, snapshot.header(type(self)._name(), self._layout, self._values, {"s": self._s})
+        return snapshot.seal(told[1], (self._s,))
 
     def restore(self, data: bytes) -> Self:
         """Take over a snapshot of a node of the same class and parameters. Returns self.
 
-        Raises ValueError when the bytes are damaged or belong to another algorithm or other parameters; the state is
-        then as it was.
+        Raises ValueError when the bytes are damaged or belong to another algorithm or other parameters, or when no
+        such node could have got into this state; the state is then as it was.
         """
-        name, layout, values, arrays = snapshot.parse(data)
-        if name != type(self)._name() or layout != self._layout:
-            raise ValueError(f"expected a snapshot of {type(self)._name()}, got one of {name} (layout {layout})")
-        self._same_params(values)
-        snapshot.fill(self._s, arrays["s"])
+        return self._take_over(snapshot.parse(data))
+
+    def _take_over(self, stored: Stored) -> Self:
+        with snapshot.refusing(stored.name):
+            self._expect(stored, type(self)._name())
+            snapshot.fill(self._s, self._current(stored.layout, stored.params, stored.arrays["s"][None])[0])
         return self
 
-    def _same_params(self, values: dict[str, Any]) -> None:
-        """A snapshot's parameters must be these; one that it does not know had its default then."""
-        mine = {key: snapshot.plain(value) for key, value in self._values.items()}
-        theirs = {key: values.get(key, snapshot.plain(self._params[key].default)) for key in mine}
-        what = ", ".join(f"{key}={theirs[key]!r} instead of {mine[key]!r}" for key in mine if theirs[key] != mine[key])
+    def _expect(self, stored: Stored, name: str) -> None:
+        """A snapshot must be of this name and of these parameters; one that it does not know had its default then."""
+        if stored.name != name:
+            snapshot.refuse(f"expected a snapshot of {name}, got one of {stored.name}")
+        values, mine = stored.params, {key: snapshot.plain(value) for key, value in self._values.items()}
+        if values == mine:
+            return
+        theirs = {key: values[key] if key in values else snapshot.plain(self._params[key].default) for key in mine}
+        what = [
+            f"{key}={theirs[key]!r} instead of {mine[key]!r}"
+            for key in mine
+            if not snapshot.alike(mine[key], theirs[key])
+        ]
+        what += [f"{key}, which is not known here" for key in values if key not in mine]
         if what:
-            raise ValueError(f"the snapshot was made with other parameters: {what}; sm.load builds a matching node")
+            words = ", ".join(what)
+            snapshot.refuse(f"the snapshot was made with other parameters: {words}; sm.load builds a matching node")
+
+    def _current(self, layout: int, params: dict[str, Any], s: Array) -> Array:
+        """A stored state, a row a node, in today's layout and such as a node like this can have."""
+        s = self._today(layout, params, s)
+        if s.shape != (len(s), self._s.size):
+            raise ValueError(f"the snapshot holds a state of shape {s.shape[1:]}, expected ({self._s.size},)")
+        self._inspect(s)
+        return s
+
+    def _today(self, layout: int, params: dict[str, Any], s: Array) -> Array:  # noqa: ARG002  nodes within nodes need it
+        """The same in today's layout."""
+        if layout > self._layout:
+            raise ValueError(
+                f"the snapshot is from a newer version of streammse: it holds {type(self)._name()} in layout {layout}, "
+                f"this one reads up to {self._layout}"
+            )
+        return s if layout == self._layout else np.stack([self._migrate(layout, row) for row in s])
+
+    def _inspect(self, s: Array) -> None:
+        """ValueError where a stored state, a row a node, would lead the kernel out of it or never let it go."""
+        for where, low, high in self._indices():
+            snapshot.whole(s, where, low, high)
+
+    @classmethod
+    def _foretold(cls, values: dict[str, Any]) -> int:
+        """How many float64 the state of such a node would take, before any is allocated."""
+        blank = object.__new__(cls)
+        blank._values = {name: one.check(values.get(name, one.default)) for name, one in cls._params.items()}
+        return blank._size()
 
     @classmethod
     def _name(cls) -> str:
         """The name in snapshots: of the class alone for ours, with the module for a user's."""
-        ours = cls.__module__.split(".")[0] == "streammse"
+        ours = cls.__module__.startswith("streammse.")
         return cls.__name__ if ours else f"{cls.__module__}:{cls.__qualname__}"
 
     def _sharing(self, p: Array, s: Array) -> Self:

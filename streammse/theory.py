@@ -47,7 +47,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._jit import Function, loop
-from ._jit.instructions import sign_sweep
+from ._jit.instructions import late_sign_sweep
 from .banks import Bank, bank
 from .filters.gradient import GradientFilter
 from .kernels import fir
@@ -437,7 +437,7 @@ class _Model:
 
     def direction(self, x: Array) -> Array:
         """g(x), a regressor a row."""
-        if self.filter._sweep is sign_sweep:
+        if self.filter._sweep is late_sign_sweep:
             return np.sign(x)
         return x / (np.sum(x * x, axis=1, keepdims=True) + self.floor + 1e-300) if self.normalised else x
 
@@ -546,7 +546,7 @@ class _Model:
 
         def sums(x: Array, d: Array) -> Array:
             u = x @ self.basis
-            g = np.sign(x) @ self.basis if self.filter._sweep is sign_sweep else u
+            g = np.sign(x) @ self.basis if self.filter._sweep is late_sign_sweep else u
             which, level = np.searchsorted(edges, np.sum(x * x, axis=1)), np.sum(x * x, axis=1)
             found = np.empty((classes, 2 * n + 2))
             for k in range(classes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sys
@@ -10,6 +11,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
+import streammse as sm
 from benchmarks import ours, table, timing
 from benchmarks.run import main
 from benchmarks.workloads import identification, pairs, walk
@@ -45,6 +47,17 @@ def test_every_rolling_mse_is_the_same_curve(rival):
     (mine,) = (one.call() for one in ours.rolling_mse(10, SAMPLES).values())
     for name, curve in entered(rival, "rolling_mse", 10, SAMPLES).items():
         np.testing.assert_allclose(curve, mine, rtol=1e-6, err_msg=name)
+
+
+def test_every_snapshot_is_of_the_same_filters():
+    ((bank,), (each,), (digest,)) = (
+        [one.call() for one in made.values()]
+        for made in (ours.snapshots(5, 4, True), ours.snapshots(5, 4, False), ours.digest(5, 4))
+    )
+    assert bank[-32:] == hashlib.sha256(bank[:-32]).digest()
+    assert digest == hashlib.sha256(bank).digest()
+    assert len(each) == 5
+    assert [sm.load(one).params for one in each] == [sm.load(bank)[row].params for row in range(5)]
 
 
 @pytest.mark.parametrize("rival", ["rival_numpy", "rival_river"])

@@ -506,7 +506,7 @@ def test_the_name_and_parameters_of_every_expert_are_in_the_snapshot():
         sm.BOA([sm.Naive()]).restore(sm.BOA([sm.Drift()]).snapshot())
     local = sm.kernel(state=1)(lambda p, s, x, d: s[0])
     snapshot = sm.BOA([local(), sm.Naive()]).snapshot()
-    with pytest.raises(ValueError, match="cannot be built: the snapshot is of the kernel .* import it first"):
+    with pytest.raises(ValueError, match="the snapshot is of the kernel .*, which stands inside of a function"):
         sm.load(snapshot)
 
 

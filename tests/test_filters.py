@@ -163,9 +163,9 @@ def test_divergence_raises_and_leaves_the_state() -> None:
         stream(f, x[3:], d[3:])
     assert f.diverged == 1
     assert np.isfinite(f._s).all()
-    w = f.weights  # the sample counts as seen, and nothing was learnt from it
+    w = f.weights  # the sample counts as seen, and nothing was learnt from it; updates that waited round once more
     f.update(0.0)
-    np.testing.assert_array_equal(f.weights, w)
+    np.testing.assert_allclose(f.weights, w, rtol=1e-14)
 
 
 def test_divergence_resets_the_weights() -> None:
@@ -463,7 +463,7 @@ def test_silence_before_the_signal_changes_nothing() -> None:
     np.testing.assert_allclose(y[1000:], plain.run(x[:, 0], d), rtol=1e-12)
 
 
-@pytest.mark.parametrize("taps", [1, 15, 17, 63, 64, 65, 96, 131])
+@pytest.mark.parametrize("taps", [1, 15, 17, 64, 127, 128, 163])
 @pytest.mark.parametrize("kind", [sm.NLMS, sm.SignDataLMS])
 def test_vectors_of_any_width_give_the_same_filter(kind, taps: int) -> None:
     # The sweep over the taps goes through vectors of sixteen, four and one, and of thirty-two where the CPU has them.

@@ -28,7 +28,7 @@ FLOORS = [
     {"metrics", "filters", "denoise", "forecast"},
     {"catalog", "banks", "losses", "named", "own", "theory"},
     {"backtesting"},
-    {"io"},
+    {"io", "loading"},
     {"equations", "plot", "report", "runner", "stories"},
     {"cli"},
     {"__main__"},

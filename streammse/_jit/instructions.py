@@ -127,14 +127,16 @@ def _interpreted_warn(message: str) -> None:
 warn = Intrinsic(_build_warn, _interpreted_warn)
 
 
-def _build_sweep(sign: bool) -> Callable[[], Any]:
+def _build_sweep(*, late: bool, sign: bool, leaky: bool) -> Callable[[], Any]:
     """One pass over the taps of a transversal filter, in four lanes and a fixed order.
 
     Left to the vectoriser, the order of a sum depends on where the loop was inlined; spelt out, stream and block agree
     bit for bit. Where the CPU has vectors of eight, a long filter goes through them first.
     """
     lanes, together = 4, 4  # four accumulators hide the latency of the fused multiply-add
-    doubled, long = 2 * lanes, 64
+    doubled, long = 2 * lanes, 128
+    count = 1 if late else 2  # sums
+    lag = 2 if late else 1
 
     def build() -> Any:
         from llvmlite import binding, ir
@@ -151,7 +153,7 @@ def _build_sweep(sign: bool) -> Callable[[], Any]:
             s, w, line, at, taps, g, keep = args
             weights = builder.gep(make_array(signature.args[0])(context, builder, s).data, [w])
             window = builder.gep(make_array(signature.args[2])(context, builder, line).data, [at])
-            before = builder.gep(window, [word(-1)])
+            learnt = builder.gep(window, [word(-lag)])
 
             def spread(value: Any, kind: Any = vector) -> Any:
                 one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.IntType(32)(0))
@@ -175,32 +177,48 @@ def _build_sweep(sign: bool) -> Callable[[], Any]:
                 wanted = ir.FunctionType(c.type, [c.type] * 3)
                 return builder.call(cgutils.get_or_insert_function(builder.module, wanted, name), [a, b, c])
 
-            def taps_from(i: Any, kind: Any, gain: Any, kept: Any, y: Any, energy: Any) -> None:
-                """Update the weights at i and add them to the two sums."""
-                at_w = builder.bitcast(builder.gep(weights, [i]), kind.as_pointer())
-                old = builder.load(builder.bitcast(builder.gep(before, [i]), kind.as_pointer()), align=8)
-                new = builder.load(builder.bitcast(builder.gep(window, [i]), kind.as_pointer()), align=8)
-                weight = multiply_add(gain, regressor(old), builder.fmul(kept, builder.load(at_w, align=8)))
-                builder.store(weight, at_w, align=8)
-                builder.store(multiply_add(weight, new, builder.load(y)), y)
-                builder.store(multiply_add(new, new, builder.load(energy)), energy)
+            def load(base: Any, kind: Any) -> Any:
+                return builder.load(builder.bitcast(base, kind.as_pointer()), align=8)
 
-            def fresh(kind: Any) -> Any:
-                return cgutils.alloca_once_value(builder, ir.Constant(kind, None))
+            def taps_from(i: Any, kind: Any, gain: Any, kept: Any, into: Any, last: Any = None) -> None:
+                """Update the weights at i and add them to the sums."""
+                new, weight = (load(builder.gep(base, [i]), kind) for base in (window, weights))
+                if last is None:
+                    old = load(builder.gep(learnt, [i]), kind)
+                else:  # out of the registers: most vectors of eight lie across two cache lines, and loads are scarce
+                    before = [doubled - lag + k for k in range(doubled)]
+                    mask = ir.Constant(ir.VectorType(ir.IntType(32), doubled), before)
+                    old = builder.shuffle_vector(builder.load(last), new, mask)
+                    builder.store(new, last)
+                weight = multiply_add(gain, regressor(old), builder.fmul(kept, weight) if leaky else weight)
+                builder.store(weight, builder.bitcast(builder.gep(weights, [i]), kind.as_pointer()), align=8)
+                for factor, total in zip((weight, new), into, strict=False):
+                    builder.store(multiply_add(factor, new, builder.load(total)), total)
 
-            sums = [(fresh(vector), fresh(vector)) for _ in range(together)]
-            rest = (fresh(real), fresh(real))
+            def fresh(kind: Any) -> list[Any]:
+                return [cgutils.alloca_once_value(builder, ir.Constant(kind, None)) for _ in range(count)]
+
+            sums = [fresh(vector) for _ in range(together)]
+            rest = fresh(real)
             begin = cgutils.alloca_once_value(builder, word(0))
             if wide_cpu:
                 with builder.if_then(builder.icmp_signed(">=", taps, word(long))):
                     far = builder.and_(taps, word(-doubled * together))
-                    pairs = [(fresh(vector_of_8), fresh(vector_of_8)) for _ in range(together)]
-                    of_8 = spread(g, vector_of_8), spread(keep, vector_of_8)
+                    wide_sums = [fresh(vector_of_8) for _ in range(together)]
+                    # Opaque, so that it stays in here: hoisted to where short filters pass as well, this one wide
+                    # instruction would slow all their vectors down.
+                    hidden = [
+                        builder.asm(ir.FunctionType(real, [real]), "", "=v,0", [value], side_effect=True)
+                        for value in (g, keep)
+                    ]
+                    gain, kept = (spread(value, vector_of_8) for value in hidden)
+                    first = load(learnt, ir.VectorType(real, lag))
+                    last = cgutils.alloca_once_value(builder, lanes_of(first, [0] * (doubled - lag) + list(range(lag))))
                     with cgutils.for_range_slice(builder, word(0), far, word(doubled * together), word) as (i, _):
-                        for k, pair in enumerate(pairs):
-                            taps_from(builder.add(i, word(k * doubled)), vector_of_8, *of_8, *pair)
-                    for pair, narrow in zip(pairs, sums, strict=True):
-                        for one, into in zip(pair, narrow, strict=True):
+                        for k, into in enumerate(wide_sums):
+                            taps_from(builder.add(i, word(k * doubled)), vector_of_8, gain, kept, into, last)
+                    for wider, narrow in zip(wide_sums, sums, strict=True):
+                        for one, into in zip(wider, narrow, strict=True):
                             v = builder.load(one)
                             halves = lanes_of(v, list(range(lanes))), lanes_of(v, list(range(lanes, doubled)))
                             builder.store(builder.fadd(*halves), into)
@@ -210,15 +228,15 @@ def _build_sweep(sign: bool) -> Callable[[], Any]:
             middle = builder.and_(taps, word(-lanes))
             gains, kepts = spread(g), spread(keep)
             with cgutils.for_range_slice(builder, first, wide, word(lanes * together), word) as (i, _):
-                for k, pair in enumerate(sums):
-                    taps_from(builder.add(i, word(k * lanes)), vector, gains, kepts, *pair)
+                for k, into in enumerate(sums):
+                    taps_from(builder.add(i, word(k * lanes)), vector, gains, kepts, into)
             with cgutils.for_range_slice(builder, wide, middle, word(lanes), word) as (i, _):
-                taps_from(i, vector, gains, kepts, *sums[0])
+                taps_from(i, vector, gains, kepts, sums[0])
             with cgutils.for_range_slice(builder, middle, taps, word(1), word) as (i, _):
-                taps_from(i, real, g, keep, *rest)
+                taps_from(i, real, g, keep, rest)
 
             def total(which: int) -> Any:
-                parts = [builder.load(pair[which]) for pair in sums]
+                parts = [builder.load(into[which]) for into in sums]
                 v = builder.fadd(builder.fadd(parts[0], parts[1]), builder.fadd(parts[2], parts[3]))
                 width = lanes
                 while width > 1:
@@ -227,34 +245,116 @@ def _build_sweep(sign: bool) -> Callable[[], Any]:
                     v = builder.fadd(*halves)
                 return builder.fadd(builder.extract_element(v, ir.IntType(32)(0)), builder.load(rest[which]))
 
-            return context.make_tuple(builder, signature.return_type, [total(0), total(1)])
+            totals = [total(which) for which in range(count)]
+            return totals[0] if late else context.make_tuple(builder, signature.return_type, totals)
 
         def sweep(typingctx: Any, s: Any, w: Any, line: Any, at: Any, taps: Any, g: Any, keep: Any) -> Any:
             i8, f8 = types.int64, types.float64
-            return types.UniTuple(f8, 2)(s, i8, line, i8, i8, f8, f8), codegen
+            return (f8 if late else types.UniTuple(f8, count))(s, i8, line, i8, i8, f8, f8), codegen
 
         return intrinsic(sweep)
 
     return build
 
 
-def _sweep_in_python(sign: bool) -> Callable[..., tuple[float, float]]:
-    def sweep(s: Any, w: int, line: Any, at: int, taps: int, g: float, keep: float) -> tuple[float, float]:
+def _sweep_in_python(*, late: bool, sign: bool, leaky: bool) -> Callable[..., Any]:
+    def sweep(s: Any, w: int, line: Any, at: int, taps: int, g: float, keep: float) -> Any:
         y = energy = 0.0
         for i in range(taps):
-            old = line[at + i - 1]
-            s[w + i] = keep * s[w + i] + g * (float(old > 0) - float(old < 0) if sign else old)
+            old = line[at + i - 1 - late]
+            s[w + i] = (keep if leaky else 1.0) * s[w + i] + g * (float(old > 0) - float(old < 0) if sign else old)
             y += s[w + i] * line[at + i]
             energy += line[at + i] ** 2
-        return float(y), float(energy)
+        return float(y) if late else (float(y), float(energy))
 
     return sweep
 
 
-#: (y, energy) = sweep(s, w, line, at, taps, g, keep): weights s[w:] become keep * weights + g * line[at-1:], then they
-#: filter line[at:]
-sweep = Intrinsic(_build_sweep(sign=False), _sweep_in_python(sign=False))
-sign_sweep = Intrinsic(_build_sweep(sign=True), _sweep_in_python(sign=True))
+def _sweep(*, late: bool, sign: bool = False, leaky: bool = False) -> Intrinsic:
+    kind = {"late": late, "sign": sign, "leaky": leaky}
+    return Intrinsic(_build_sweep(**kind), _sweep_in_python(**kind))
+
+
+#: (y, energy) = sweep(s, w, line, at, taps, g, 1.0): to the weights s[w:] is added g * line[at-1:], then they filter
+#: line[at:]
+sweep = _sweep(late=False)
+#: y = late_sweep(s, w, line, at, taps, g, keep): the same with the gain of the sample before last, g * line[at-2:]
+late_sweep = _sweep(late=True)
+#: what is added is g times the signs of the line
+late_sign_sweep = _sweep(late=True, sign=True)
+#: the weights are first multiplied by ``keep``
+late_leaky_sweep = _sweep(late=True, leaky=True)
+
+
+def _build_add_lanes() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+    from numba.np.arrayobj import make_array
+
+    lanes, word = 8, ir.IntType(64)
+    vector = ir.VectorType(ir.DoubleType(), lanes).as_pointer()
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into, values = (
+            make_array(kind)(context, builder, one).data for kind, one in zip(signature.args[:2], args[:2], strict=True)
+        )
+        place = builder.bitcast(into, vector)
+        total = cgutils.alloca_once_value(builder, builder.load(place, align=8))
+        with cgutils.for_range_slice(builder, word(0), args[2], word(lanes), word) as (i, _):
+            more = builder.load(builder.bitcast(builder.gep(values, [i]), vector), align=8)
+            builder.store(builder.fadd(builder.load(total), more), total)
+        builder.store(builder.load(total), place, align=8)
+        return context.get_dummy_value()
+
+    def add_lanes(typingctx: Any, into: Any, values: Any, count: Any) -> Any:
+        return types.void(into, values, types.int64), codegen
+
+    return intrinsic(add_lanes)
+
+
+def _add_lanes_in_python(into: Any, values: Any, count: int) -> None:
+    for i in range(count):
+        into[i % 8] += values[i]
+
+
+#: add_lanes(into, values, count), count a multiple of eight: values[k] goes to into[k % 8]. Left to the vectoriser,
+#: sums that must keep their order stay scalar.
+add_lanes = Intrinsic(_build_add_lanes, _add_lanes_in_python)
+
+
+def _build_element(*, write: bool) -> Callable[[], Any]:
+    def build() -> Any:
+        from numba import types
+        from numba.extending import intrinsic
+        from numba.np.arrayobj import make_array
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            place = builder.gep(make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
+            if not write:
+                return builder.load(place)
+            builder.store(args[2], place)
+            return context.get_dummy_value()
+
+        def get(typingctx: Any, s: Any, i: Any) -> Any:
+            return types.float64(s, types.int64), codegen
+
+        def put(typingctx: Any, s: Any, i: Any, value: Any) -> Any:
+            return types.void(s, types.int64, types.float64), codegen
+
+        return intrinsic(put if write else get)
+
+    return build
+
+
+def _put_in_python(s: Any, i: int, value: float) -> None:
+    s[i] = value
+
+
+#: get(s, i) is s[i], put(s, i, value) sets it; i is never negative: to count such from the end takes five instructions
+get = Intrinsic(_build_element(write=False), lambda s, i: s[i])
+put = Intrinsic(_build_element(write=True), _put_in_python)
 
 
 def _build_multiply_high() -> Any:

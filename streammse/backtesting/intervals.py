@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike
 
 from .. import drive
 from .._jit import Function, kernel
-from ..node import Array, Node, _Update, signal
+from ..node import Array, Index, Node, _Update, signal
 from ..param import param
+from ..snapshot import COUNTABLE
 
 
 class _Learn(_Update):
@@ -182,6 +183,21 @@ class _Conformal(Interval):
 
     def _size(self) -> int:
         return RING + 2 * int(self._values["scores"])
+
+    def _indices(self) -> list[Index]:
+        scores = int(self._values["scores"])
+        return [(HELD, 0, scores), (NEXT, 0, scores - 1)]
+
+    def _inspect(self, s: Array) -> None:
+        super()._inspect(s)
+        scores = int(self._values["scores"])
+        for row in s:
+            n = int(row[HELD])
+            ring, ordered = row[RING : RING + n], row[RING + scores : RING + scores + n]
+            if not (np.isfinite(row[RING : RING + n]).all() and np.array_equal(np.sort(ring), ordered)):
+                raise ValueError("the snapshot's state cannot be: its scores are not in order")
+            if not abs(row[ALPHA]) <= COUNTABLE or (n < scores and row[NEXT] != n):
+                raise ValueError("the snapshot's state cannot be: its level or its ring is none")
 
     def _start(self, s: Array) -> None:
         s[ALPHA] = 1.0 - self.level

@@ -8,10 +8,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import snapshot
 from ..metrics.base import Windowed
-from ..node import Array, real_array
-from . import loop, scores
-from .field import field
+from ..node import Array, Predictor, real_array
+from ..snapshot import Stored
+from . import loop, scores, stored
+from .field import Contestant, field, kind_of
 from .intervals import Interval
 from .plan import plan
 from .table import Table
@@ -68,8 +70,22 @@ class LiveBacktest:
         for enough, what in ((asked.start, "start"), (asked.window, "window")):
             if enough is not None and enough < one.needs:
                 raise ValueError(f"{one.name} needs {one.needs} samples before it can forecast, got {what}={enough}")
-        self._one, self._plan = one, asked
-        self._inputs = one.node._inputs() if one.kind == loop.VECTOR else 0
+        # a model of its own: what is set on the caller's afterwards is none of a backtest's that runs
+        self._model = one.node.clone()
+        self._one, self._plan = Contestant(one.name, self._model), asked
+        self._values = {
+            "model": self._model,
+            "horizon": asked.horizon,
+            "start": asked.start,
+            "stride": asked.stride,
+            "gap": asked.gap,
+            "window": asked.window,
+            "metrics": asked.metrics or None,
+            "level": asked.interval,
+            "x_known": asked.known,
+            "season": asked.season,
+        }
+        self._inputs = _inputs(self._model)
         self._edges = np.zeros(2, dtype=np.int64)
         self._nothing = np.empty((0, 0, 0))
         self.reset()
@@ -83,6 +99,38 @@ class LiveBacktest:
         self._work.take(self._one.node)
         self._sums = Sums(self._plan, 1, 0, keep=False)
         return self
+
+    def snapshot(self) -> bytes:
+        """All of it as bytes, without pickle; ``restore`` or ``sm.load`` goes on from there, bit for bit."""
+        return snapshot.dump(stored.NAME, stored.LAYOUT, self._values, stored.arrays(self._work, self._sums))
+
+    def restore(self, data: bytes) -> Self:
+        """Take over a snapshot of a live backtest of the same model and parameters. Returns self.
+
+        Raises ValueError when the bytes are damaged or belong to something else, or when no such backtest could have
+        got into this state; it is then as it was.
+        """
+        return self._take_over(snapshot.parse(data))
+
+    def _take_over(self, found: Stored) -> Self:
+        if found.name != stored.NAME:
+            snapshot.refuse(f"expected a snapshot of a {stored.NAME}, got one of {found.name}")
+        for name, value in self._values.items():
+            if not snapshot.alike(snapshot.plain(value), found.params.get(name)):
+                snapshot.refuse(f"the snapshot was made with another {name}: {found.params.get(name)!r}")
+        with snapshot.refusing(stored.NAME):
+            stored.take_over(self._model, self._plan, self._work, self._sums, found)
+        return self
+
+    @classmethod
+    def _from(cls, values: dict[str, Any], found: Stored) -> Self:
+        """One that goes on from a snapshot, whose parameters have been built; it takes the memory that those take."""
+        stored.fits(values, _inputs(values["model"]), found)
+        return cls(**values)._take_over(found)
+
+    def __reduce__(self) -> Any:
+        arrays = {name: array.copy() for name, array in stored.arrays(self._work, self._sums).items()}
+        return _revive, (type(self), self._values, arrays)
 
     @property
     def count(self) -> int:
@@ -138,3 +186,15 @@ class LiveBacktest:
     def scores(self) -> Table:
         """The table of `sm.backtest`, so far."""
         return scores.by_horizon([self._one.name], [self._sums], self._plan)
+
+
+def _inputs(node: Predictor) -> int:
+    """How many inputs stand beside a sample of a model that takes any."""
+    return node._inputs() if kind_of(node) == loop.VECTOR else 0
+
+
+def _revive(cls: type[LiveBacktest], values: dict[str, Any], arrays: dict[str, Array]) -> LiveBacktest:
+    made = cls(**values)
+    for name, array in stored.arrays(made._work, made._sums).items():
+        array[...] = arrays[name]
+    return made

@@ -1,4 +1,4 @@
-"""The picture of a backtest: forecasts against truth, MSE by horizon, rolling MSE."""
+"""The picture of a backtest: forecasts against truth, MSE by horizon, rolling MSE, weights of an ensemble."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .weights import has_weights
+
 if TYPE_CHECKING:
     from .result import Result
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#5D3A9B")
+STYLES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))  # one more round of the colours, and another
+LONGEST = 30  # letters of a name in the legend
+WIDTH = 130  # letters beside one another in the picture
 STRETCHES = 4  # horizons of forecasts that are drawn, one after another
 BEFORE = 1.5  # horizons of history before the first of them
 
@@ -18,18 +23,24 @@ def picture(result: Result, series: int) -> Any:
     """The figure."""
     from matplotlib.figure import Figure
 
-    plan, names = result._plan, result.models
-    figure = Figure(figsize=(11, 9.5), layout="constrained")
-    ahead, by_horizon, rolling = figure.subplots(3, 1, height_ratios=(1.2, 1.0, 1.0))
+    plan = result._plan
     row = range(len(result.series))[series]
+    weighs = [k for k, one in enumerate(result._contestants) if has_weights(one)][:1]
+    figure = Figure(figsize=(11, 9.5 + 2.6 * len(weighs)), layout="constrained")
+    ahead, by_horizon, rolling, *more = figure.subplots(
+        3 + len(weighs), 1, height_ratios=(1.2, 1.0, 1.0, *[0.9] * len(weighs))
+    )
     _ahead(ahead, result, row)
 
     h = np.arange(1, plan.horizon + 1)
     marker = "o" if plan.horizon <= 30 else ""
     for k, curve in enumerate(result.mse):
-        by_horizon.plot(h, curve, color=_color(k), lw=1.6, marker=marker, ms=4, label=names[k])
+        by_horizon.plot(h, curve, **_line(k), lw=1.6, marker=marker, ms=4)
     by_horizon.set_xlabel("horizon: samples ahead")
-    by_horizon.xaxis.get_major_locator().set_params(integer=True)
+    if plan.horizon == 1:
+        by_horizon.set_xticks([1])
+    else:
+        by_horizon.xaxis.get_major_locator().set_params(integer=True)
     by_horizon.set_title(_over("MSE by horizon", result), loc="left", fontsize=10)
 
     origins = result.origins
@@ -42,23 +53,55 @@ def picture(result: Result, series: int) -> Any:
         box = np.ones(window)
         with np.errstate(invalid="ignore", divide="ignore"):
             curve = np.convolve(total, box)[: len(total)] / np.convolve(number, box)[: len(total)]
-        rolling.plot(origins, curve, color=_color(k), lw=1.6, label=names[k])
+        rolling.plot(origins, curve, **_line(k), lw=1.6)
     words = f"rolling MSE, all horizons, the last {window} origins" if window > 1 else "MSE of each origin"
     rolling.set_title(_over(words, result), loc="left", fontsize=10)
     rolling.set_xlabel("origin: samples known")
+    for axes, k in zip(more, weighs, strict=True):
+        _weights(axes, result, k, row)
     for axes in (by_horizon, rolling):
         _log_where_it_helps(axes)
-    for axes in (ahead, by_horizon, rolling):
+    for axes in (ahead, by_horizon, rolling, *more):
         axes.grid(alpha=0.25)
         axes.margins(x=0.01)
         axes.spines[["top", "right"]].set_visible(False)
     handles, labels = ahead.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(6, len(labels)), frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside upper center", ncols=_columns(labels), frameon=False, fontsize=9)
     return figure
 
 
 def _color(k: int) -> str:
     return COLORS[k % len(COLORS)]
+
+
+def _line(k: int) -> dict[str, Any]:
+    """What tells the line of one model from the others."""
+    return {"color": _color(k), "linestyle": STYLES[k // len(COLORS) % len(STYLES)]}
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _columns(labels: list[str]) -> int:
+    """As many names beside one another as there is room for."""
+    return max(1, min(len(labels), 6, WIDTH // (max(map(len, labels), default=1) + 6)))
+
+
+def _weights(axes: Any, result: Result, k: int, row: int) -> None:
+    """What the forecasts of an ensemble were made of, origin by origin, the experts on top of one another."""
+    found = result.weights(k, row)
+    origins = result.origins[: len(found)]
+    names = [_short(repr(one)) for one in result._contestants[k].node.models]  # type: ignore[union-attr]
+    colors = [_color(j) for j in range(len(names))]
+    parts = axes.stackplot(origins, np.maximum(found, 0.0).T, labels=names, colors=colors, alpha=0.85, lw=0.0)
+    for j, part in enumerate(parts):
+        part.set_hatch((None, "//", "..")[j // len(COLORS) % 3])
+    name = f", series {result.series[row]!r}" if len(result.series) > 1 else ""
+    axes.set_title(f"weights of {_short(result.models[k])}{name}", loc="left", fontsize=10)
+    axes.set_xlabel("origin: samples known")
+    axes.set_ylim(0.0, max(1.0, float(found.clip(0.0).sum(axis=1).max(initial=0.0))))
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8, reverse=True)
 
 
 def _over(words: str, result: Result) -> str:
@@ -91,11 +134,11 @@ def _ahead(axes: Any, result: Result, row: int) -> None:
             axes.plot(
                 t[at],
                 f,
-                color=_color(k),
+                **_line(k),
                 lw=1.3,
                 marker="." if plan.horizon <= 30 else "",
                 ms=4,
-                label=result.models[k] if place == 0 else None,
+                label=_short(result.models[k]) if place == 0 else None,
             )
     for i in drawn:
         known = min(int(result.origins[i]), len(y)) - 1

@@ -237,6 +237,26 @@ class Result:
         mean = np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
         return compare.diebold_mariano(mean, -(-(horizon + plan.gap) // plan.stride), lags, harvey)
 
+    def weights(self, model: int | str, series: int = 0) -> Array:
+        """The weights of an ensemble at each origin of a series: (origins, experts), those its forecasts were made of.
+
+        Parameters
+        ----------
+        model : int or str
+            Number or name of an ensemble that weighs its models, such as `sm.BOA`.
+        series : int
+            Number of the series.
+
+        Raises
+        ------
+        ValueError
+            When the model has no weights.
+        """
+        from .weights import weights
+
+        row = range(len(self._series))[series]
+        return weights(self._contestants[self._model(model)], self._series, row, self._plan)
+
     def _model(self, which: int | str) -> int:
         if isinstance(which, str):
             if which not in self.models:
@@ -247,7 +267,7 @@ class Result:
     # Out.
 
     def plot(self, path: str | PathLike[str] | None = None, series: int = 0) -> Any:
-        """A picture: forecasts against truth, MSE by horizon, rolling MSE.
+        """A picture: forecasts against truth, MSE by horizon, rolling MSE, and the weights of the first ensemble.
 
         Parameters
         ----------

@@ -35,7 +35,20 @@ class AdaptiveCanceller(Denoiser):
     )
 
     _p_size = cancelling.P_SIZE
+    _layout = 2
     _probes: ClassVar = {"memory": {"memory": 50.0}}
 
     def _start(self, s: NDArray[np.float64]) -> None:
         cancelling.start(s)
+
+    def _behind(self) -> int:
+        """How many numbers of the state stand behind those of the canceller."""
+        return 0
+
+    def _size_at_first(self) -> int:
+        return self._size() - self._inputs() * (cancelling.EACH - 2)
+
+    def _migrate(self, layout: int, s: NDArray[np.float64]) -> NDArray[np.float64]:
+        if layout != 1 or s.size != self._size_at_first():
+            return super()._migrate(layout, s)
+        return cancelling.from_first(s, int(self._p[cancelling.TAPS]), self._inputs(), self._behind())

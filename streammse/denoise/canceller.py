@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .._jit import Function, kernel, vector_kernel
 from ..kernels import cancelling
 from ..kernels.cancelling import REFERENCES, cancel, push
+from ..node import Index
 from ..param import param
 from .adaptive import AdaptiveCanceller
 
@@ -113,6 +114,9 @@ class NoiseCanceller(AdaptiveCanceller):
 
     def _size(self) -> int:
         return cancelling.size(self.taps, self.references)
+
+    def _indices(self) -> list[Index]:
+        return cancelling.indices(self.taps)
 
     @property
     def weights(self) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from .._jit import Function, kernel
 from ..kernels import cancelling
-from ..kernels.cancelling import CENTRE, DELAY, ESTIMATE, KEEP, bounded, cancel, push
+from ..kernels.cancelling import CENTRE, DELAY, ESTIMATE, KEEP, LEARNT, bounded, cancel, push
 from ..kernels.constants import LARGEST
+from ..node import Index
 from ..param import param
 from .adaptive import AdaptiveCanceller
 
@@ -23,6 +25,11 @@ def step(p: Any, s: Any, x: float, d: float) -> Any:
     """Cancel with the signal itself, some samples ago, as the reference."""
     delay = int(p[DELAY])
     own = s.size - delay - WAITING
+    if s[LEARNT] == 0.0:
+        if not abs(d) < LARGEST:
+            return math.nan  # the signal has not begun
+        for i in range(delay):  # before it began it stood still
+            s[own + WAITING + i] = d
     at = own + WAITING + int(s[own + AT])
     push(p, s, 1, 0, s[at])
     cancel(p, s, 1, d, False)
@@ -119,7 +126,13 @@ class LineEnhancer(AdaptiveCanceller):
         return step
 
     def _size(self) -> int:
-        return cancelling.size(self.taps, 1) + WAITING + self.delay
+        return cancelling.size(self.taps, 1) + self._behind()
+
+    def _behind(self) -> int:
+        return WAITING + self.delay
+
+    def _indices(self) -> list[Index]:
+        return [*cancelling.indices(self.taps), (cancelling.size(self.taps, 1) + AT, 0, self.delay - 1)]
 
     @property
     def weights(self) -> NDArray[np.float64]:

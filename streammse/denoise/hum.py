@@ -41,7 +41,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._jit import Function, helper, kernel, rare
-from ..node import Denoiser
+from ..kernels.constants import LARGEST
+from ..node import Denoiser, Index
 from ..param import REQUIRED, param
 
 # p
@@ -62,6 +63,7 @@ TURN = 2.0 * math.pi
 UNKNOWN = 3.0  # the variance of a phase that may be anything
 LOST = 0.3  # the variance at which a phase is no longer worth the name
 FAR = 1e30  # a squared ratio beyond which everything is equally far out
+STANDS = 2.0  # s[BROKEN] as long as all samples were the same
 LONG = 25.0  # periods: no beat lasts so long
 
 
@@ -77,9 +79,11 @@ def step(p: Any, s: Any, x: float, d: float) -> float:
     for k in range(FIRST, end, EACH):
         hum += s[k + C_RE] * w.real - s[k + C_IM] * w.imag
         w *= u
-    if math.isfinite(x):
+    if abs(x) < LARGEST:
         y = x - hum
-        if s[BROKEN] == 0.0:
+        if s[BROKEN] == STANDS and y == s[CLEAN]:
+            pass
+        elif s[BROKEN] == 0.0:
             e = y - s[CLEAN]
             a = 1.0 - v.real
             b = 1.0 + v.real
@@ -92,11 +96,12 @@ def step(p: Any, s: Any, x: float, d: float) -> float:
                 s[k + B_RE] += b * e * w.real
                 s[k + B_IM] -= b * e * w.imag
                 w *= u
-        s[BROKEN] = 0.0
+        # a sensor that warms up gives the same value again and again: the step from there to the signal is no hum
+        s[BROKEN] = STANDS if s[CLEAN] != s[CLEAN] or (s[BROKEN] == STANDS and y == s[CLEAN]) else 0.0
         s[CLEAN] = y
     else:  # nothing to see: the phase runs on, the last clean sample is what stands here
         y = s[CLEAN]
-        s[BROKEN] = 1.0
+        s[BROKEN] = max(s[BROKEN], 1.0)
     after = v * complex(s[TURN_RE], s[TURN_IM])
     s[V_RE] = after.real
     s[V_IM] = after.imag
@@ -401,7 +406,10 @@ class HumCanceller(Denoiser):
         s[V_RE] = 1.0
         s[TURN_RE], s[TURN_IM] = math.cos(half), math.sin(half)
         s[P00], s[P11] = 1.0, (math.pi * self.tolerance) ** 2
-        s[SEEN], s[LINES], s[BROKEN] = -1.0, self._lines(), 1.0
+        s[SEEN], s[LINES], s[BROKEN], s[CLEAN] = -1.0, self._lines(), 1.0, math.nan
+
+    def _indices(self) -> list[Index]:
+        return [(LINES, self._lines(), self._lines())]
 
     @property
     def frequency(self) -> float:

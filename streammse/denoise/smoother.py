@@ -9,7 +9,7 @@ import numpy as np
 
 from .._jit import Function, helper, kernel, rare
 from ..kernels.constants import LARGEST, SPREAD
-from ..node import Denoiser
+from ..node import Denoiser, Index
 from ..param import param
 
 # The members: variances of the steps of level and trend, over that of the observation. A member without steps of the
@@ -322,6 +322,9 @@ class Smoother(Denoiser):
 
     def _size(self) -> int:
         return SIZE
+
+    def _indices(self) -> list[Index]:
+        return [(HELD, 0, START)]
 
     @property
     def level(self) -> float:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._jit import Function
-from .._jit.instructions import Intrinsic, sign_sweep, sweep
+from .._jit.instructions import Intrinsic, late_sign_sweep, late_sweep
 from ..kernels import fir, losses
 from ..kernels.losses import textbook_unit
-from ..node import Predictor
+from ..node import Index, Predictor
 from ..param import param
+from ..snapshot import COUNTABLE
 
 
 def regulariser() -> Any:
@@ -56,11 +57,13 @@ class GradientFilter(Predictor):
     _p_size = fir.P_SIZE
     _loss: ClassVar[losses.Loss] = losses.squared
     _gain: ClassVar[Function] = fir.plain_gain
-    _sweep: ClassVar[Intrinsic] = sweep
+    _sweep: ClassVar[Intrinsic] = late_sweep
+    _regressor: ClassVar[Function] = fir.itself
+    _layout = 2
 
     def _family(self) -> fir.Family:
         descended = self._descended
-        return fir.family(descended.score, self._gain, self._sweep, textbook_unit(descended))
+        return fir.family(descended.score, self._gain, self._sweep, self._regressor, textbook_unit(descended))
 
     @property
     def _descended(self) -> losses.Loss:
@@ -71,7 +74,7 @@ class GradientFilter(Predictor):
         return self._family().step if self.references == 1 else self._family().vector_step
 
     def _block(self) -> Function:
-        return self._family().block
+        return self._family().block if self.references == 1 else self._family().vector_block
 
     def _inputs(self) -> int:
         return self.references
@@ -80,7 +83,19 @@ class GradientFilter(Predictor):
         return fir.state_size(self.taps, self.references)
 
     def _start(self, s: NDArray[np.float64]) -> None:
-        s[fir.KEEP] = 1.0
+        fir.start(s)
+
+    def _indices(self) -> list[Index]:
+        counters: list[Index] = [(slot, 0, COUNTABLE) for slot in (fir.DIVERGED, fir.UNLEARNT)]
+        return [(fir.POSITION, 0, self.taps + 1), (fir.PLACE, 0, self.taps - 1), *counters]
+
+    def _size_at_first(self) -> int:
+        return fir.size_at_first(self.taps, self.references)
+
+    def _migrate(self, layout: int, s: NDArray[np.float64]) -> NDArray[np.float64]:
+        if layout != 1 or s.size != self._size_at_first() or not 0 <= s[fir.POSITION] <= self.taps:
+            return super()._migrate(layout, s)
+        return fir.from_first(s, self.taps, self.references, sign=self._sweep is late_sign_sweep)
 
     @property
     def diverged(self) -> int:
@@ -101,7 +116,7 @@ class GradientFilter(Predictor):
 
         Setting them also ends a ``hold`` after a divergence.
         """
-        return fir.weights(self._s, self.taps, self.references, sign=self._sweep is sign_sweep)
+        return fir.weights(self._s, self.taps, self.references, sign=self._sweep is late_sign_sweep)
 
     @weights.setter
     def weights(self, values: ArrayLike) -> None:
@@ -111,5 +126,4 @@ class GradientFilter(Predictor):
             raise ValueError(f"weights must have shape {wanted}, got {given.shape}")
         if not np.isfinite(given).all():
             raise ValueError("weights must be finite")
-        self._s[fir.WEIGHTS : fir.WEIGHTS + given.size] = given.reshape(self.references, -1)[:, ::-1].ravel()
-        self._s[fir.GAIN], self._s[fir.KEEP], self._s[fir.HELD] = 0.0, 1.0, 0.0
+        fir.set_weights(self._s, given, self.references)

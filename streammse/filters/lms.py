@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .._jit.instructions import late_leaky_sweep
 from ..kernels import fir, losses
 from ..kernels.losses import Loss
 from ..param import param
@@ -190,5 +191,7 @@ class LeakyLMS(GradientFilter):
     """
 
     leak: float = param(1e-3, "leakage gamma: weights shrink by mu * gamma a sample", low=0.0, slot=fir.LEAK)
+
+    _sweep = late_leaky_sweep
 
     _variants = ({"references": 2},)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._jit.instructions import sign_sweep
-from ..kernels import losses
+from .._jit.instructions import late_sign_sweep
+from ..kernels import fir, losses
 from .gradient import GradientFilter
 
 
@@ -103,7 +103,8 @@ class SignDataLMS(GradientFilter):
     [0.5, 0.0]
     """
 
-    _sweep = sign_sweep
+    _sweep = late_sign_sweep
+    _regressor = fir.sign
 
 
 class SignSignLMS(GradientFilter):
@@ -153,4 +154,5 @@ class SignSignLMS(GradientFilter):
     """
 
     _loss = losses.absolute
-    _sweep = sign_sweep
+    _sweep = late_sign_sweep
+    _regressor = fir.sign

@@ -13,7 +13,7 @@ from ..kernels.state_space import System
 from ..node import Array
 from ..param import param
 from .base import what_fit_found
-from .state_space import Kalman, in_the_system, in_use, plain_number, regressed, small, surprise, whitened
+from .state_space import MOST, Kalman, in_the_system, in_use, plain_number, regressed, small, surprise, whitened
 
 Coefficients = tuple[float | None, ...] | None
 
@@ -76,6 +76,11 @@ class Shape(NamedTuple):
         return max(self.p + self.m * self.P, self.q + self.m * self.Q + 1)
 
     @property
+    def states(self) -> int:
+        """All states."""
+        return self.lags + self.r + self.moving
+
+    @property
     def powers(self) -> tuple[int, ...]:
         """The powers of time in the trend."""
         return {"n": (), "c": (0,), "t": (1,), "ct": (0, 1)}[self.trend]
@@ -111,7 +116,7 @@ def system(shape: Shape, ar: Array, ma: Array, sar: Array, sma: Array, trend: Ar
     ``trend`` None: its coefficients are unknown, a diffuse part of the state.
     """
     lags, r, moving = shape.lags, shape.r, shape.moving
-    n, w, u = lags + r + moving, lags, lags + r
+    n, w, u = shape.states, lags, lags + r
     phi = shape.product(ar, sar, -1.0)
     theta = shape.product(ma, sma, 1.0)
     T, links = np.zeros((n, n)), np.zeros((n, n), dtype=bool)
@@ -257,7 +262,7 @@ class ARIMA(Kalman):
         (0, 0, 0, 0), "P, D, Q and the season m", fixed=True, check=_whole(4), encode=in_the_system
     )
     trend: str = param("n", "c(t)", choices=TRENDS, fixed=True)
-    exogenous: int = param(0, "regressors beside every sample", low=0, fixed=True)
+    exogenous: int = param(0, "regressors beside every sample", low=0, high=MOST, fixed=True)
     ar: Coefficients = _coefficients("of phi")
     ma: Coefficients = _coefficients("of theta")
     seasonal_ar: Coefficients = _coefficients("of Phi")
@@ -298,6 +303,9 @@ class ARIMA(Kalman):
     @property
     def _shape(self) -> Shape:
         return Shape(*self.order, *self.seasonal, self.trend)
+
+    def _states(self) -> int:
+        return self._shape.states
 
     def _counts(self) -> dict[str, int]:
         """How many coefficients each has."""

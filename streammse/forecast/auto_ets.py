@@ -133,7 +133,18 @@ class AutoETS(Smoothing):
         return k.CYCLE + (self.season if self._seasons() else 0)
 
     def _check(self) -> None:
-        """Nothing that a season and what was found could contradict."""
+        """What was found must be of the family, and of a season only where seasons are tried."""
+        found = self._values["fitted"]
+        if found is None:
+            return
+        if len(found) != self._found_size():
+            raise ValueError(f"fitted must hold {self._found_size()} numbers for {self!r}, got {len(found)}")
+        trend, seasonal = found[TREND], found[SEASONAL]
+        kinds = (k.NONE, k.ADDITIVE, k.MULTIPLICATIVE)
+        if trend not in kinds or seasonal not in (kinds if self._seasons() else kinds[:1]):
+            raise ValueError(
+                f"fitted must be what fit found, got a trend of kind {trend:g} and a season of {seasonal:g}"
+            )
 
     def _kernel(self) -> Function:
         return k.ets

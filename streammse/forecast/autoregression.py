@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from .._jit import Function, ahead_kernel, helper, kernel, vector_kernel
 from ..kernels import triangle
 from ..kernels.constants import LARGEST
-from ..kernels.lags import FILLED, PEAK, TIME, as_lags, believed, go_on, lag_zero, lags_in_p
+from ..kernels.lags import FILLED, PEAK, TIME, as_lags, believed, extent, go_on, indices, lag_zero, lags_in_p
+from ..node import Index
 from ..param import param
 from .base import SEEN, Forecaster
 
@@ -185,11 +186,11 @@ class ARLS(Forecaster):
 
     @property
     def _columns(self) -> int:
-        return TRENDS.index(self.trend) + int(self._p[NUMBER]) + self.exogenous
+        return TRENDS.index(self.trend) + extent(self.lags)[0] + self.exogenous
 
     @property
     def _at(self) -> int:
-        return HISTORY + 2 * int(self._p[LONGEST])
+        return HISTORY + 2 * extent(self.lags)[1]
 
     def _kernel(self) -> Function:
         return _vector_step if self.exogenous else _step
@@ -202,6 +203,9 @@ class ARLS(Forecaster):
 
     def _size(self) -> int:
         return self._at + triangle.size(self._columns)
+
+    def _indices(self) -> list[Index]:
+        return super()._indices() + indices(extent(self.lags)[1])
 
     @property
     def needs(self) -> int:

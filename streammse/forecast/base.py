@@ -18,8 +18,9 @@ from .. import drive
 from .._jit import Function
 from ..fit import Found, Problem, minimise
 from ..kernels.losses import Loss
-from ..node import Array, Predictor, _row, _Update, same_length, signal
+from ..node import Array, Index, Predictor, _row, _Update, same_length, signal
 from ..param import Param, param
+from ..snapshot import COUNTABLE
 
 #: s[0] of every forecaster: how many samples it has seen that were not missing
 SEEN = 0
@@ -132,6 +133,9 @@ class Forecaster(Predictor):
 
     def _inputs(self) -> int:
         return max(1, self._exogenous())
+
+    def _indices(self) -> list[Index]:
+        return [(SEEN, 0, COUNTABLE)]
 
     def _entry(self) -> Function:
         return drive.observe
@@ -304,6 +308,7 @@ class Forecaster(Predictor):
         if len(found) != self._found_size():
             raise ValueError(f"fitted must hold {self._found_size()} numbers for {self!r}, got {len(found)}")
         self._begin(s, found)
+        self._inspect(s[None])
 
     def _found_size(self) -> int:
         """How many numbers ``fitted`` holds."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import snapshot
 from .._jit import Function
 from .._jit.parts import WORDS, plug
 from ..kernels import aggregation as rules
@@ -82,12 +83,35 @@ class Ensemble(Forecaster):
     def _size(self) -> int:
         return self._own_size() + sum(one._s.size for one in self.models)
 
+    def _size_at_first(self) -> int:
+        return self._own_size() + sum(one._size_at_first() for one in self.models)
+
     def _fresh(self, s: Array) -> None:
         at = self._own_size()
         for one in self.models:
             one._start(s[at : at + one._s.size])
             at += one._s.size
         self._list(s, 0)[:] = np.nan
+
+    def _today(self, layout: int, params: dict[str, Any], s: Array) -> Array:
+        """The experts' parts have layouts of their own, which stand beside their parameters (not in format 1)."""
+        s = super()._today(layout, params, s)
+        at = self._own_size()
+        parts = [s[:, :at]]
+        for one, told in zip(self.models, params["models"], strict=True):
+            size = told.get("size", one._size_at_first())
+            if not (snapshot.natural(size) and snapshot.natural(told.get("layout", 1)) and at + size <= s.shape[1]):
+                raise ValueError("the snapshot's experts have no part of the state")
+            parts.append(one._today(told.get("layout", 1), told["params"], s[:, at : at + size]))
+            at += size
+        return np.concatenate([*parts, s[:, at:]], axis=1)
+
+    def _inspect(self, s: Array) -> None:
+        super()._inspect(s)
+        at = self._own_size()
+        for one in self.models:
+            one._inspect(s[:, at : at + one._s.size])
+            at += one._s.size
 
     def _list(self, s: Array, which: int) -> Array:
         """One of the lists that have an element for each expert."""

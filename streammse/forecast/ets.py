@@ -11,8 +11,9 @@ from .. import fit
 from .._jit import Function
 from ..kernels import ets as k
 from ..kernels.constants import LARGEST
-from ..node import Array
+from ..node import Array, Index
 from ..param import param
+from ..snapshot import COUNTABLE
 from .base import Forecaster, estimated, what_fit_found
 
 LEAST, MOST = 1e-4, 0.9999  # of alpha and of the two ratios, as in R
@@ -91,6 +92,11 @@ class Smoothing(Forecaster):
 
     def _size(self) -> int:
         return k.CYCLE + (self._period() if self._seasonal() != k.NONE else 0)
+
+    def _indices(self) -> list[Index]:
+        """Without a season the phase is a plain count."""
+        most = self._period() - 1 if self._seasonal() != k.NONE else COUNTABLE
+        return [*super()._indices(), (k.PHASE, 0, most)]
 
     def _fresh(self, s: Array) -> None:
         s[k.CYCLE :] = math.nan

@@ -9,8 +9,8 @@ from typing import Any
 from .._jit import Function, ahead_kernel, kernel
 from ..kernels import losses
 from ..kernels.constants import LARGEST, SPREAD
-from ..kernels.lags import FILLED, PEAK, as_lags, believed, go_on, lag_zero, lags_in_p
-from ..node import Array
+from ..kernels.lags import FILLED, PEAK, as_lags, believed, extent, go_on, indices, lag_zero, lags_in_p
+from ..node import Array, Index
 from ..param import param
 from .base import SEEN, Forecaster
 
@@ -183,7 +183,11 @@ class ARNLS(Forecaster):
         return _ahead
 
     def _size(self) -> int:
-        return WEIGHTS + int(self._p[NUMBER]) + 2 * int(self._p[LONGEST])
+        number, longest = extent(self.lags)
+        return WEIGHTS + number + 2 * longest
+
+    def _indices(self) -> list[Index]:
+        return super()._indices() + indices(extent(self.lags)[1])
 
     @property
     def needs(self) -> int:

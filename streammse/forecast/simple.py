@@ -8,6 +8,7 @@ from typing import Any
 from .._jit import Function, ahead_kernel, helper, kernel
 from ..kernels import window as windows
 from ..kernels.statistics import mean_of
+from ..node import Index
 from ..param import param
 from .base import SEEN, Forecaster
 
@@ -133,6 +134,9 @@ class SeasonalNaive(Forecaster):
 
     def _size(self) -> int:
         return CYCLE + self.season
+
+    def _indices(self) -> list[Index]:
+        return [*super()._indices(), (PHASE, 0, self.season - 1)]
 
     def _start(self, s: Any) -> None:
         s[CYCLE:] = math.nan
@@ -314,6 +318,9 @@ class WindowAverage(Forecaster):
 
     def _size(self) -> int:
         return HELD + _MEAN.size(self.window)
+
+    def _indices(self) -> list[Index]:
+        return super()._indices() + _MEAN.indices(HELD, self.window)
 
     @property
     def lookback(self) -> float:

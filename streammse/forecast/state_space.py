@@ -17,6 +17,9 @@ from ..node import Array
 from ..param import Param, param
 from .base import Forecaster
 
+#: regressors that a model may have
+MOST = 10_000
+
 
 def plain_number(name: str, value: Any) -> float:
     """A finite float, or an error that names the parameter."""
@@ -107,8 +110,12 @@ class Kalman(Forecaster):
     def _ahead(self) -> Function | None:
         return None if self._exogenous() else ss.rolled
 
+    def _states(self) -> int:
+        """How many states the system has."""
+        raise NotImplementedError
+
     def _size(self) -> int:
-        return self._model.size
+        return ss.size(self._states())
 
     def _start(self, s: Array) -> None:
         self._model.start(s)
@@ -259,6 +266,9 @@ class StateSpace(Kalman):
 
     def _exogenous(self) -> int:
         return len(self.beta)
+
+    def _states(self) -> int:
+        return len(self.design)
 
     def _check(self) -> None:
         n = len(self.design)

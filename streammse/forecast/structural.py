@@ -13,7 +13,7 @@ from ..node import Array
 from ..param import param
 from .arima import Coefficients, coefficients, filled
 from .base import what_fit_found
-from .state_space import Kalman, in_use, plain_number, regressed, small, surprise, whitened
+from .state_space import MOST, Kalman, in_use, plain_number, regressed, small, surprise, whitened
 
 #: the variances in use until some are given or found
 UNTIL = {"irregular": 1.0, "level": 0.1, "slope": 0.01, "seasonal": 0.01}
@@ -39,6 +39,13 @@ class Parts(NamedTuple):
     season: int  # samples; 0: none
     harmonics: int  # of the season; 0: it is a pattern that sums to zero
     exogenous: int
+
+    @property
+    def states(self) -> int:
+        """Of all of them together."""
+        m, h = self.season, self.harmonics
+        seasonal = 2 * h - (2 * h == m) if h else max(0, m - 1)
+        return 1 + self.linear + seasonal
 
     @property
     def variances(self) -> tuple[str, ...]:
@@ -86,6 +93,9 @@ class Components(Kalman):
         value = self._values
         linear = value["trend"] == "linear" if "trend" in value else self._linear
         return Parts(linear, value.get("season", 0), value.get("harmonics", 0), value.get("exogenous", 0))
+
+    def _states(self) -> int:
+        return self._parts().states
 
     def _exogenous(self) -> int:
         return int(self._values.get("exogenous", 0))
@@ -395,7 +405,7 @@ class Structural(Components):
     trend: str = param("linear", "whether the level has a slope", choices=("linear", "level"), fixed=True)
     season: int = param(0, "samples in a season", low=0, fixed=True)
     harmonics: int = param(0, "of the season", low=0, fixed=True)
-    exogenous: int = param(0, "regressors beside every sample", low=0, fixed=True)
+    exogenous: int = param(0, "regressors beside every sample", low=0, high=MOST, fixed=True)
     irregular: float | None = _variance("noise")
     level: float | None = _variance("level's steps")
     slope: float | None = _variance("slope's steps")

@@ -12,7 +12,9 @@ from .. import fit
 from .._jit import Function, ahead_kernel, helper, kernel, loop
 from ..kernels.constants import LARGEST
 from ..kernels.losses import Loss
+from ..node import Index
 from ..param import param
+from ..snapshot import COUNTABLE
 from .base import SEEN, Forecaster, estimated, what_fit_found
 
 Array = NDArray[np.float64]
@@ -290,6 +292,9 @@ class _ThetaModel(Forecaster):
 
     def _size(self) -> int:
         return INDEX + 4 * self.season + 1
+
+    def _indices(self) -> list[Index]:
+        return [*super()._indices(), (TIME, 0, COUNTABLE), (PHASE, 0, self.season - 1)]
 
     def _fresh(self, s: Array) -> None:
         s[DECAY] = 1.0

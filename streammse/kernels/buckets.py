@@ -175,6 +175,16 @@ def start(s: Any, base: int) -> None:
     s[base + UNIT], s[base + LOW], s[base + HIGH] = 1.0, OCTAVE, -1
 
 
+def indices(base: int) -> list[tuple[int | slice, float, float]]:
+    """The slots in which whole numbers stand, as ``Node._indices`` has them."""
+    return [(base + LOW, 0, OCTAVE), (base + HIGH, -1, OCTAVE - 1)]
+
+
+def weights(s: Any, base: int) -> str:
+    """What is wrong with the weights of a stored state; nothing, where they are numbers that can be rounded."""
+    return "" if math.isfinite(s[base + UNIT] + s[base + TOTAL]) else "its weights are no numbers"
+
+
 def join(s: Any, other: Any) -> None:
     """Take in the state of other pairs, where none has faded."""
     mine, theirs = s[HEAD:], other[HEAD:]

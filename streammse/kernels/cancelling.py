@@ -45,18 +45,21 @@ FILTERS = 3
 ORDER = 8  # of the whitener
 STREAMS = FILTERS + 1  # that it whitens: the errors of the filters, and the output last
 # s: scalars, one number a filter for each quantity, the weights, the delay lines
-POSITION, SEEN, LEARNT, SINCE, LOOKS, POWER, HEARD, SCALE, CENTRE, ESTIMATE, HEAD = range(11)
+POSITION, SEEN, LEARNT, SINCE, LOOKS, POWER, SCALE, CENTRE, AWAY, ESTIMATE, HEAD = range(11)
 OUT, GAIN, SQUARE, SHARE, FORETOLD = range(11, 11 + 5 * FILTERS, FILTERS)
 R = FORETOLD + STREAMS
 A = R + ORDER + 1  # the whitener, from running correlations R of the output
 B = A + ORDER
 PAST = B + ORDER  # the last errors and outputs, newest first, twice over so that they always lie together
 WEIGHTS = PAST + 2 * ORDER * STREAMS
+MEAN, VARIANCE, HEARD, ODD, EACH = range(5)  # behind the delay lines, of each reference
 
 RATIO = 0.1  # of one step size to the next
 HORIZON = 2000.0  # samples over which powers and the scale of the error are averaged
 LONG = 10_000.0  # samples over which means and the centre are taken
-FIRST = 16.0  # samples of which the centre is the mean
+FIRST = 16.0  # samples of which the centre is the mean, and before which nothing counts as odd
+YOUNG = 4.0  # in the beginning averages reach back over a fourth of the record: a start unlike the rest is forgotten
+OLD = 400.0  # a mean no longer after so many samples, since it must be exact
 SMALL, UNSURE = 0.01, 400.0  # a mean counts beyond variance * (SMALL + UNSURE / samples) in its square
 NEAR = 0.25  # the centre is a mean within so many times the scale: nearly the median
 JUMP = 10.0  # one sample counts in scales and means for at most so many times the scale
@@ -71,12 +74,34 @@ SQUARINGS = 7  # the shares go with the mean squares to the power of -2**7
 
 def size(taps: int, references: int) -> int:
     """Length of the state: scalars, weights and delay lines."""
-    return WEIGHTS + references * (FILTERS * taps + 2 * (taps + 1) + 2)
+    return WEIGHTS + references * (FILTERS * taps + 2 * (taps + 1) + EACH)
 
 
 def start(s: NDArray[np.float64]) -> None:
     """Equal shares."""
     s[SHARE : SHARE + FILTERS] = 1.0 / FILTERS
+
+
+def indices(taps: int) -> list[tuple[int | slice, float, float]]:
+    """The slots in which whole numbers stand, as ``Node._indices`` has them."""
+    return [(POSITION, 0, taps), (HEAD, 0, ORDER - 1)]
+
+
+def from_first(s: NDArray[np.float64], taps: int, references: int, behind: int) -> NDArray[np.float64]:
+    """A state of the first layout as today's: offsets had one count for all references, and no count of odd samples.
+
+    ``behind`` so many numbers stand at the end that are not the canceller's.
+    """
+    made = np.zeros(size(taps, references) + behind)
+    tail = s.size - behind - 2 * references
+    made[:POWER], made[POWER] = s[:POWER], s[POWER]
+    heard, made[SCALE], made[CENTRE], made[ESTIMATE], made[HEAD] = s[6], s[7], s[8], s[9], s[10]
+    made[OUT:tail] = s[OUT:tail]
+    own = made[tail : tail + EACH * references].reshape(references, EACH)
+    own[:, MEAN : VARIANCE + 1] = s[tail : tail + 2 * references].reshape(references, 2)
+    own[:, HEARD] = heard
+    made[tail + EACH * references :] = s[tail + 2 * references :]
+    return made
 
 
 def weights(s: NDArray[np.float64], taps: int, references: int) -> NDArray[np.float64]:
@@ -104,25 +129,47 @@ def audible(x: float) -> float:
 
 
 @helper
+def grown(count: float) -> float:
+    """How many of ``count`` samples a mean is over."""
+    return max(count / YOUNG, count - OLD)
+
+
+@helper
 def hear(p: Any, s: Any, m: int, r: int, x: float) -> float:
-    """The sample x of reference r of m without its offset, and the power of all references with it."""
-    if r == 0:
-        s[HEARD] += 1.0
-    count = s[HEARD]
-    at = WEIGHTS + m * (FILTERS * int(p[TAPS]) + 2 * (int(p[TAPS]) + 1)) + 2 * r  # mean and variance
+    """The sample x of reference r of m without its offset, and the power of all references with it.
+
+    A sensor that warms up gives the same value again and again, or runs up to its offset: what stands still from the
+    start on is no signal yet, and a level that stays away for long is a new one.
+    """
+    at = WEIGHTS + m * (FILTERS * int(p[TAPS]) + 2 * (int(p[TAPS]) + 1)) + EACH * r
     if not abs(x) < LARGEST:
         return 0.0
     x = audible(x)
-    off = x - s[at]
-    if count > FIRST and off * off > JUMP * JUMP * s[at + 1]:  # a spike counts as a large sample
-        off = math.copysign(JUMP * math.sqrt(s[at + 1]), off)
-    s[at] += off * (1.0 / min(count, LONG))
-    s[at + 1] += (off * off * (1.0 - 1.0 / count) - s[at + 1]) * (1.0 / min(count, HORIZON))
+    off = x - s[at + MEAN]
+    if s[at + HEARD] < 2.0:  # the first sample, or as the first
+        s[at + HEARD] = 1.0 if s[at + HEARD] == 0.0 or off == 0.0 else 2.0
+        s[at + MEAN] = x
+        return 0.0
+    if s[at + HEARD] > FIRST and off * off > JUMP * JUMP * s[at + VARIANCE]:
+        s[at + ODD] += 1.0
+        if s[at + ODD] > FIRST:
+            s[at + MEAN], s[at + VARIANCE], s[at + HEARD], s[at + ODD] = x, 0.0, 2.0, 0.0
+            return 0.0
+        off = math.copysign(JUMP * math.sqrt(s[at + VARIANCE]), off)  # a spike counts as a large sample
+    else:
+        s[at + ODD] = 0.0
+    count = s[at + HEARD]
+    s[at + HEARD] += 1.0
+    young = YOUNG / (count + YOUNG - 1.0)
+    solid = grown(count)
+    s[at + MEAN] += off * max(min(1.0 / solid, young), 1.0 / LONG)
+    fast = max(young, 1.0 / HORIZON)
+    s[at + VARIANCE] += (off * off * (1.0 - young) - s[at + VARIANCE]) * fast
     # the mean as far as it stands out: what is left of it does no harm, and a mean that is none would
-    square, doubt = s[at] * s[at], s[at + 1] * (SMALL + UNSURE / count)
+    square, doubt = s[at + MEAN] * s[at + MEAN], s[at + VARIANCE] * (SMALL + UNSURE / solid)
     if square > doubt:
-        x -= s[at] * (1.0 - doubt / square)
-    s[POWER] += (min(x * x, JUMP * JUMP * s[at + 1]) - s[POWER]) * (1.0 / min((count - 1.0) * m + r + 1.0, m * HORIZON))
+        x -= s[at + MEAN] * (1.0 - doubt / square)
+    s[POWER] += (min(x * x, JUMP * JUMP * s[at + VARIANCE]) - s[POWER]) * fast / m
     return x
 
 
@@ -244,18 +291,28 @@ def cancel(p: Any, s: Any, m: int, d: float, hurry: bool) -> Any:
             remember(s, j, believed)
         for j in range(FILTERS):
             s[GAIN + j] = 0.0
-        return s[CENTRE] + believed
+        return s[CENTRE] + believed if s[LEARNT] > 0.0 else math.nan
 
     d = audible(d)
-    s[LEARNT] += 1.0
     jump = JUMP * s[SCALE] if s[SCALE] > 0.0 else LARGEST
-    near = bounded(d - estimate - s[CENTRE], NEAR * s[SCALE] if s[LEARNT] > FIRST else LARGEST)
-    s[CENTRE] += near * (1.0 / max(min(s[LEARNT], FIRST), NEAR * min(s[LEARNT], LONG)))
+    off = d - estimate - s[CENTRE]
+    # as in ``hear``: what stands still from the start on is no signal yet, and a level that stays away is a new one
+    s[AWAY] = 0.0 if abs(off) <= jump else s[AWAY] + math.copysign(1.0, off)
+    if s[LEARNT] < 2.0:
+        s[LEARNT] = 1.0 if s[LEARNT] == 0.0 or off == 0.0 else 2.0
+        s[CENTRE] = d - estimate
+    elif abs(s[AWAY]) > p[TAPS] + 2.0 * FIRST:  # the line, too, has it throughout
+        s[AWAY] = 0.0
+        s[CENTRE] += off
+    else:
+        s[LEARNT] += 1.0
+        near = bounded(off, NEAR * s[SCALE] if s[LEARNT] > FIRST else LARGEST)
+        s[CENTRE] += near * (1.0 / max(min(s[LEARNT], FIRST), NEAR * min(grown(s[LEARNT]), LONG)))
     d -= s[CENTRE]
     e = d - estimate
     # the limit stands before this error is known: no wait for it on the way from one sample's error to the next one's
     limit = p[HUBER] * SPREAD * s[SCALE] if s[SCALE] > 0.0 else LARGEST
-    s[SCALE] += (min(abs(e), jump) - s[SCALE]) * (1.0 / min(s[LEARNT], HORIZON))
+    s[SCALE] += (min(abs(e), jump) - s[SCALE]) * max(YOUNG / (s[LEARNT] + YOUNG - 1.0), 1.0 / HORIZON)
     rate = 1.0 / min(s[LEARNT], p[MEMORY])
     f = bounded(e, limit)
     s[R] += (f * f - s[R]) * rate

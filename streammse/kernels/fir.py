@@ -4,12 +4,24 @@
     e(n) = d(n) - y(n)
     w(n+1) = (1 - mu leak) w(n) + g(n) x(n),      g(n) = gain(score(e(n)), |x(n)|^2)
 
-The update of sample n waits in the state as ``GAIN`` and ``KEEP`` and is carried out in the same sweep over the taps
-that computes the output of sample n + 1. So each weight is read and written once a sample instead of read twice and
-written once, and the stream and the block run the very same sweep.
+The update of sample n waits in the state as ``GAIN`` and ``KEEP`` until sample n + 2, and is carried out in the sweep
+over the taps that filters that sample. So each weight is read and written once a sample instead of read twice and
+written once. The output is that of the textbook all the same, since
 
-Weights are kept oldest tap first, as the delay line lies in memory. The line of the stream is a ring of ``taps + 1``
-written twice, so that the window and the one before it are always contiguous.
+    w(n)' x(n) = keep(n-1) w(n-1)' x(n) + g(n-1) x(n-1)' x(n)
+
+with the inner product of the line and the line before. So no sweep waits for the error of the sample before: all that
+one error waits for of the other is two operations, and a processor runs the sweeps of several samples at once. The
+stream and the block run the very same sweep.
+
+That product and the energy in the line are sums over the last ``taps`` samples, and cost a few operations each: the sum
+of those in the present block of ``taps`` samples, and of what is still in the line of the block before (its sums from
+each sample to its end, taken when it was full). Nothing is ever subtracted.
+
+Weights are kept oldest tap first, as the delay line lies in memory. The line of the stream is a ring of ``taps + 2``
+written twice, so that the window and the two before it are always contiguous.
+
+Look-ahead of this kind: K. K. Parhi, VLSI Digital Signal Processing Systems, 1999, ch. 10.
 """
 
 from __future__ import annotations
@@ -22,14 +34,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._jit import Function, helper, kernel, loop, rare, vector_kernel
-from .._jit.instructions import Intrinsic, sweep, warn
+from .._jit.instructions import Intrinsic, get, late_sweep, put, warn
 from .constants import LARGEST
 
 # p
 TAPS, MU, LEAK, REGULARISER, REFERENCES, POLICY, A, B = range(8)
 P_SIZE = 8
 # s
-POSITION, GAIN, KEEP, POWER, COUNT, LEVEL, DIVERGED, HELD, UNLEARNT = range(9)
+POSITION, GAIN, KEEP, POWER, COUNT, LEVEL, DIVERGED, HELD, UNLEARNT, LATE_GAIN, LATE_KEEP, PLACE, ENERGY, LAGGED = (
+    range(14)
+)
 WEIGHTS = (
     16  # the state begins on a cache line, and so do the weights: vectors across two lines cost half as much again
 )
@@ -48,11 +62,12 @@ class Family(NamedTuple):
     step: Function
     vector_step: Function
     block: Function
+    vector_block: Function
 
 
 def state_size(taps: int, references: int) -> int:
-    """Scalars, weights, and the delay lines."""
-    return WEIGHTS + references * taps + references * 2 * (taps + 1)
+    """Scalars, weights, the delay lines, and the sums over them."""
+    return WEIGHTS + references * taps + references * 2 * (taps + 2) + 2 * taps
 
 
 @helper
@@ -82,6 +97,18 @@ def fourth_gain(f: float, e: float, mu: float, energy: float, floor: float) -> f
 
 
 @helper
+def itself(x: float) -> float:
+    """The regressor is the input."""
+    return x
+
+
+@helper
+def sign(x: float) -> float:
+    """The regressor is the sign of the input."""
+    return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else 0.0)
+
+
+@helper
 def listen(x: float, power: float, count: float) -> tuple[float, float]:
     """The running power of the input with one more sample, and over how many; silence at the start does not count."""
     if power == 0.0:
@@ -106,8 +133,34 @@ def as_if_full(energy: float, power: float, count: float, total: float) -> float
     return energy
 
 
+@helper
+def enter(s: Any, at: int, taps: int, k: int, energy: float, lagged: float, e: float, c: float) -> Any:
+    """Let a sample's square e and product c into the sums: (the next k, sums of this block, sums over the line).
+
+    ``s[at:]`` holds e and c of this block before k, and from k on the sums of the block before to its end.
+    """
+    whole_e, whole_c = e + energy, c + lagged
+    put(s, at + k, e)
+    put(s, at + taps + k, c)
+    if k + 1 < taps:
+        return k + 1, whole_e, whole_c, whole_e + get(s, at + k + 1), whole_c + get(s, at + taps + k + 1)
+    to_e = to_c = 0.0
+    for i in range(taps - 1, -1, -1):
+        to_e += get(s, at + i)
+        to_c += get(s, at + taps + i)
+        put(s, at + i, to_e)
+        put(s, at + taps + i, to_c)
+    return 0, 0.0, 0.0, whole_e, whole_c
+
+
 @cache
-def family(score: Function, gain: Function = plain_gain, sweep: Intrinsic = sweep, unit: float = 0.5) -> Family:
+def family(
+    score: Function,
+    gain: Function = plain_gain,
+    sweep: Intrinsic = late_sweep,
+    regressor: Function = itself,
+    unit: float = 0.5,
+) -> Family:
     """The kernels for one score, one normalisation and one regressor.
 
     ``unit`` makes the textbook's error of the score, so that ``mu`` is the textbook's step: a half for the square,
@@ -138,7 +191,7 @@ def family(score: Function, gain: Function = plain_gain, sweep: Intrinsic = swee
     @kernel
     def step(p, s, x, d):  # type: ignore[no-untyped-def]
         taps = int(p[TAPS])
-        ring = taps + 1
+        ring = taps + 2
         i = int(s[POSITION])
         line = s[WEIGHTS + taps :]
         x = finite(x)
@@ -146,7 +199,13 @@ def family(score: Function, gain: Function = plain_gain, sweep: Intrinsic = swee
         line[i + ring] = x
         s[POSITION] = i + 1 if i + 1 < ring else 0
         s[POWER], s[COUNT] = listen(x, s[POWER], s[COUNT])
-        y, energy = sweep(s, WEIGHTS, line, i + 2, taps, s[GAIN], s[KEEP])
+        end = WEIGHTS + taps + 2 * ring
+        c = regressor(line[i + ring - 1]) * x
+        k, s[ENERGY], s[LAGGED], energy, lagged = enter(s, end, taps, int(s[PLACE]), s[ENERGY], s[LAGGED], x * x, c)
+        s[PLACE] = k
+        y = sweep(s, WEIGHTS, line, i + 3, taps, s[LATE_GAIN], s[LATE_KEEP])
+        y = s[KEEP] * y + s[GAIN] * lagged
+        s[LATE_GAIN], s[LATE_KEEP] = s[GAIN], s[KEEP]
         energy = as_if_full(energy, s[POWER], s[COUNT], float(taps))
         s[GAIN], s[KEEP], s[LEVEL], trouble = learn(p, s, y, energy, float(taps), d, s[POWER], s[LEVEL], abs(x))
         if trouble:
@@ -157,11 +216,12 @@ def family(score: Function, gain: Function = plain_gain, sweep: Intrinsic = swee
     def vector_step(p, s, x, d):  # type: ignore[no-untyped-def]
         taps = int(p[TAPS])
         m = int(p[REFERENCES])
-        ring = taps + 1
+        ring = taps + 2
         i = int(s[POSITION])
         s[POSITION] = i + 1 if i + 1 < ring else 0
         y = 0.0
-        energy = 0.0
+        e = 0.0
+        c = 0.0
         loudest = 0.0
         for r in range(m):
             line = s[WEIGHTS + m * taps + 2 * r * ring :]
@@ -170,9 +230,14 @@ def family(score: Function, gain: Function = plain_gain, sweep: Intrinsic = swee
             line[i + ring] = xr
             s[POWER], s[COUNT] = listen(xr, s[POWER], s[COUNT])
             loudest = max(loudest, abs(xr))
-            part, more = sweep(s, WEIGHTS + r * taps, line, i + 2, taps, s[GAIN], s[KEEP])
-            y += part
-            energy += more
+            e += xr * xr
+            c += regressor(line[i + ring - 1]) * xr
+            y += sweep(s, WEIGHTS + r * taps, line, i + 3, taps, s[LATE_GAIN], s[LATE_KEEP])
+        end = WEIGHTS + m * taps + 2 * m * ring
+        k, s[ENERGY], s[LAGGED], energy, lagged = enter(s, end, taps, int(s[PLACE]), s[ENERGY], s[LAGGED], e, c)
+        s[PLACE] = k
+        y = s[KEEP] * y + s[GAIN] * lagged
+        s[LATE_GAIN], s[LATE_KEEP] = s[GAIN], s[KEEP]
         total = float(m * taps)
         energy = as_if_full(energy, s[POWER], s[COUNT], total)
         s[GAIN], s[KEEP], s[LEVEL], trouble = learn(p, s, y, energy, total, d, s[POWER], s[LEVEL], loudest)
@@ -180,12 +245,18 @@ def family(score: Function, gain: Function = plain_gain, sweep: Intrinsic = swee
             diverged(p, s, True)
         return y
 
+    return Family(step, vector_step, block_of(learn, sweep, regressor, one=True), block_of(learn, sweep, regressor))
+
+
+def block_of(learn: Function, sweep: Intrinsic, regressor: Function, *, one: bool = False) -> Function:
+    """The block kernel; that for one reference is the same, but a compiler sees that it need not count them."""
+
     @loop("void(f8[::1],f8[::1],f8[:,::1],f8[::1],f8[::1])")
     def block(p, s, x, d, y):  # type: ignore[no-untyped-def]
         """The same over a block: the windows lie in one contiguous stretch of input, and the scalars in registers."""
         taps = int(p[TAPS])
-        m = int(p[REFERENCES])
-        ring = taps + 1
+        m = 1 if one else int(p[REFERENCES])
+        ring = taps + 2
         reach = ring + CHUNK
         lines = np.empty(m * reach)  # flat: a row taken out of two dimensions would count references in the loop
         position = int(s[POSITION])
@@ -193,6 +264,8 @@ def family(score: Function, gain: Function = plain_gain, sweep: Intrinsic = swee
             for i in range(ring):  # oldest first: the ring begins at the slot that the next sample would take
                 lines[r * reach + i] = s[WEIGHTS + m * taps + 2 * r * ring + position + i]
         g, keep, power, count, level = s[GAIN], s[KEEP], s[POWER], s[COUNT], s[LEVEL]
+        late_g, late_keep, k, block_e, block_c = s[LATE_GAIN], s[LATE_KEEP], int(s[PLACE]), s[ENERGY], s[LAGGED]
+        end = WEIGHTS + m * taps + 2 * m * ring
         before = s[DIVERGED]
         total = float(m * taps)
         done = 0
@@ -206,35 +279,42 @@ def family(score: Function, gain: Function = plain_gain, sweep: Intrinsic = swee
                 trouble = False
                 while t < size and not trouble:  # no call in here: it would cost the registers
                     out = 0.0
-                    energy = 0.0
+                    e = 0.0
+                    c = 0.0
                     loudest = 0.0
                     for r in range(m):
-                        xr = lines[r * reach + ring + t]
+                        xr = get(lines, r * reach + ring + t)
                         power, count = listen(xr, power, count)
                         loudest = max(loudest, abs(xr))
-                        part, more = sweep(s, WEIGHTS + r * taps, lines, r * reach + t + 2, taps, g, keep)
-                        out += part
-                        energy += more
+                        e += xr * xr
+                        c += regressor(get(lines, r * reach + ring + t - 1)) * xr
+                        out += sweep(s, WEIGHTS + r * taps, lines, r * reach + t + 3, taps, late_g, late_keep)
+                    k, block_e, block_c, energy, lagged = enter(s, end, taps, k, block_e, block_c, e, c)
+                    out = keep * out + g * lagged
+                    late_g, late_keep = g, keep
                     energy = as_if_full(energy, power, count, total)
-                    g, keep, level, trouble = learn(p, s, out, energy, total, d[done + t], power, level, loudest)
-                    y[done + t] = out
+                    g, keep, level, trouble = learn(p, s, out, energy, total, get(d, done + t), power, level, loudest)
+                    put(y, done + t, out)
                     t += 1
                 if trouble:
+                    s[LATE_GAIN], s[LATE_KEEP] = late_g, late_keep
                     diverged(p, s, s[DIVERGED] == before)
+                    late_g, late_keep = s[LATE_GAIN], s[LATE_KEEP]
             done += size
             for r in range(m):
                 for i in range(ring):
                     lines[r * reach + i] = lines[r * reach + size + i]
         s[GAIN], s[KEEP], s[POWER], s[COUNT], s[LEVEL] = g, keep, power, count, level
-        end = (position + y.size) % ring
-        s[POSITION] = end
+        s[LATE_GAIN], s[LATE_KEEP], s[PLACE], s[ENERGY], s[LAGGED] = late_g, late_keep, k, block_e, block_c
+        newest = (position + y.size) % ring
+        s[POSITION] = newest
         for r in range(m):
             for i in range(ring):
-                slot = end + i if end + i < ring else end + i - ring
+                slot = newest + i if newest + i < ring else newest + i - ring
                 s[WEIGHTS + m * taps + 2 * r * ring + slot] = lines[r * reach + i]
                 s[WEIGHTS + m * taps + 2 * r * ring + slot + ring] = lines[r * reach + i]
 
-    return Family(step, vector_step, block)
+    return block
 
 
 @rare
@@ -246,6 +326,7 @@ def diverged(p: Any, s: Any, say: bool) -> None:
     if p[POLICY] == RESET:
         for i in range(int(p[TAPS]) * int(p[REFERENCES])):
             s[WEIGHTS + i] = 0.0
+        s[LATE_GAIN], s[LATE_KEEP] = 0.0, 1.0
         if say:
             warn("the adaptive filter diverged: its error outgrew the signal; weights set to zero; lower mu")
     else:
@@ -253,12 +334,49 @@ def diverged(p: Any, s: Any, say: bool) -> None:
         warn("the adaptive filter diverged: its error outgrew the signal; learning stopped until reset; lower mu")
 
 
+def start(s: NDArray[np.float64]) -> None:
+    """No update waits."""
+    s[KEEP] = s[LATE_KEEP] = 1.0
+
+
 def weights(s: NDArray[np.float64], taps: int, references: int, *, sign: bool = False) -> NDArray[np.float64]:
-    """The weights of a state, newest tap first, with the update that waits for the next sample."""
+    """The weights of a state, newest tap first, with the updates that wait for the next samples."""
     end = WEIGHTS + references * taps
-    w = s[WEIGHTS:end].reshape(references, taps)
-    ring = taps + 1
-    newest = int(s[POSITION]) + taps  # in the second copy, where the n before it are contiguous
-    lines = s[end : end + references * 2 * ring].reshape(references, 2 * ring)[:, newest - taps + 1 : newest + 1]
-    now = s[KEEP] * w + s[GAIN] * (np.sign(lines) if sign else lines)
+    now = s[WEIGHTS:end].reshape(references, taps)
+    ring = taps + 2
+    newest = int(s[POSITION]) + ring - 1  # in the second copy, where those before it are contiguous
+    lines = s[end : end + references * 2 * ring].reshape(references, 2 * ring)
+    for gain, keep, last in ((s[LATE_GAIN], s[LATE_KEEP], newest - 1), (s[GAIN], s[KEEP], newest)):
+        line = lines[:, last - taps + 1 : last + 1]
+        now = keep * now + gain * (np.sign(line) if sign else line)
     return np.ascontiguousarray(now[0, ::-1] if references == 1 else now[:, ::-1])
+
+
+def set_weights(s: NDArray[np.float64], values: NDArray[np.float64], references: int) -> None:
+    """Put weights, newest tap first, in the place of those of a state and of the updates that wait."""
+    s[WEIGHTS : WEIGHTS + values.size] = values.reshape(references, -1)[:, ::-1].ravel()
+    s[GAIN] = s[LATE_GAIN] = s[HELD] = 0.0
+    start(s)
+
+
+def size_at_first(taps: int, references: int) -> int:
+    """How large the state was when updates waited for one sample, not two."""
+    return WEIGHTS + references * (taps + 2 * (taps + 1))
+
+
+def from_first(s: NDArray[np.float64], taps: int, references: int, *, sign: bool = False) -> NDArray[np.float64]:
+    """Such a state in today's layout: one line shorter, and without sums over it."""
+    n, m, ring = taps, references, taps + 2
+    made = np.zeros(state_size(n, m))
+    start(made)
+    made[:LATE_GAIN] = s[:LATE_GAIN]
+    made[WEIGHTS : WEIGHTS + m * n] = s[WEIGHTS : WEIGHTS + m * n]
+    lines = s[WEIGHTS + m * n :].reshape(m, 2, n + 1)[:, 0]
+    lines = np.roll(lines, -int(s[POSITION]), axis=1)  # oldest first
+    made[POSITION] = 0.0
+    end = WEIGHTS + m * (n + 2 * ring)
+    made[WEIGHTS + m * n : end] = np.tile(np.pad(lines, ((0, 0), (1, 0))), 2).ravel()
+    before = np.sign(lines[:, :-1]) if sign else lines[:, :-1]
+    for k, terms in enumerate(((lines[:, 1:] ** 2).sum(axis=0), (before * lines[:, 1:]).sum(axis=0))):
+        made[end + k * n : end + (k + 1) * n] = np.cumsum(terms[::-1])[::-1]
+    return made

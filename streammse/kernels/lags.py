@@ -43,6 +43,16 @@ def lag_zero(s, at, longest):  # type: ignore[no-untyped-def]
     return at + int(s[POSITION]) + longest
 
 
+def indices(longest: int) -> list[tuple[int | slice, float, float]]:
+    """The slots in which whole numbers stand, as ``Node._indices`` has them."""
+    return [(POSITION, 0, longest - 1), (FILLED, 0, longest)]
+
+
+def extent(value: int | tuple[int, ...]) -> tuple[int, int]:
+    """How many, and the longest."""
+    return (value, value) if isinstance(value, int) else (len(value), max(value))
+
+
 def as_lags(name: str, value: Any) -> int | tuple[int, ...]:
     """A number of lags as it is, or the lags themselves in ascending order."""
     if isinstance(value, (bool, str, bytes)):
@@ -69,5 +79,6 @@ def _lag(name: str, value: Any) -> int:
 
 def lags_in_p(value: int | tuple[int, ...]) -> tuple[float, ...]:
     """How many, the longest, and all of them."""
+    number, longest = extent(value)
     every = range(1, value + 1) if isinstance(value, int) else value
-    return (float(len(every)), float(max(every)), *map(float, every))
+    return (float(number), float(longest), *map(float, every))

@@ -32,6 +32,7 @@ from functools import cache
 from typing import Any
 
 from .._jit import Function, helper
+from ..snapshot import defined
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,9 +116,9 @@ def as_loss(name: str, value: Any) -> Loss:
         module, _, variable = value[0].rpartition(":")
         if not module:
             return _known(*value)
-        own = getattr(sys.modules.get(module), variable, None)
+        own = defined(module, variable)
         if not isinstance(own, Loss):
-            raise ValueError(f"the snapshot was made with the loss {variable} of {module}: import it first")
+            raise ValueError(f"the snapshot was made with the loss {variable!r} of {module!r}: import it first")
         return own(*value[1:])
     raise TypeError(f"{name} must be a loss (such as sm.losses.huber(1.5)), got {value!r}")
 

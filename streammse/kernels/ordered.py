@@ -14,6 +14,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._jit import helper, rare
 from .window import DROPPED
@@ -242,3 +243,43 @@ def start(s: Any, base: int, capacity: int) -> None:
     """Fill what is not zero in a fresh state of the last seconds."""
     s[base + NEWEST] = -math.inf
     s[base + CAPACITY] = capacity
+
+
+def links(s: NDArray[np.float64], base: int, capacity: int, *, timed: bool) -> str:
+    """What is wrong with the links of a stored state; nothing, where they make a heap of just the pairs that it holds.
+
+    The kernels follow them without a look: one that leads back would keep them for ever.
+    """
+    nodes = s[base + NODES :].reshape(capacity + 1, NODE)
+    far = nodes[:, [LEFT, RIGHT, PARENT]] / NODE
+    if not ((far >= 0.0) & (far <= capacity) & (far == np.floor(far))).all():
+        return "a link leads out of it"
+    left, right, parent = far.astype(np.int64).T
+    held = nodes[:, WEIGHT] > 0.0
+    held[0] = False
+    child = np.concatenate([left, right])
+    above = np.tile(np.arange(capacity + 1), 2)[child > 0]
+    child = child[child > 0]
+    below = above > 0
+    if not (
+        right[0] == 0
+        and np.array_equal(np.sort(child), np.flatnonzero(held))  # every pair is the child of one, and nothing else is
+        and held[above[below]].all()
+        and (parent[child] == above).all()
+        and (_rank(above[below] * NODE) < _rank(child[below] * NODE)).all()  # so no link leads back
+    ):
+        return "its links are those of no heap"
+    if timed:
+        first, count, following = (int(s[base + slot]) for slot in (FIRST, HELD, NEXT))
+        ring = (first + np.arange(count)) % capacity + 1
+        if not (held[ring].all() and held.sum() == count and (first + count) % capacity == following):
+            return "it holds other pairs than its ring"
+    return ""
+
+
+def indices(base: int, capacity: int, *, timed: bool) -> list[tuple[int | slice, float, float]]:
+    """The slots in which whole numbers stand, as ``Node._indices`` has them; the links besides."""
+    found: list[tuple[int | slice, float, float]] = [(base + NEXT, 0, capacity - 1)]
+    if timed:
+        found += [(base + FIRST, 0, capacity - 1), (base + HELD, 0, capacity), (base + CAPACITY, capacity, capacity)]
+    return found

@@ -85,8 +85,12 @@ class System(NamedTuple):
     @property
     def size(self) -> int:
         """How long the state is."""
-        n = self.Z.size
-        return VECTORS + MATRICES * n + 3 * n * n
+        return size(self.Z.size)
+
+
+def size(n: int) -> int:
+    """How long the state of a model with n states is."""
+    return VECTORS + MATRICES * n + 3 * n * n
 
 
 @helper

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._jit import Function, helper, loop
+from .._jit.instructions import add_lanes, get, put
 from .statistics import Statistic
 from .tuples import finite, load, store, zeros
 
@@ -35,7 +36,6 @@ WINDOW, HALFLIFE, SECONDS, HALFLIFE_SECONDS = range(4)
 BLOCK = "void(f8[::1],f8[::1],f8[:,::1],f8[::1],f8[::1])"
 LANE_COUNT = 8
 CHUNK = 1024
-ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN = (np.uint64(k) for k in range(1, 8))
 
 
 class Window(NamedTuple):
@@ -60,6 +60,8 @@ class Window(NamedTuple):
     age: Function | None = None
     #: ``at(s, base, length, time)``: the total as it will be then; only where pairs fade
     at: Function | None = None
+    #: ``indices(base, size)``: the slots of the state in which whole numbers stand, as ``Node._indices`` has them
+    indices: Callable[[int, int], list[tuple[int | slice, float, float]]] = lambda base, size: []
 
 
 @cache
@@ -77,6 +79,7 @@ def lanes(statistic: Statistic) -> Window:
         block=_lanes_block(statistic),
         join=_join_lanes,
         reducible=True,
+        indices=lambda base, size: [(base + SEEN, 0, LANE_COUNT - 1)],
     )
 
 
@@ -154,45 +157,35 @@ def reduce(statistic: Statistic) -> Function:
     def reduce(p, s, x, d):  # type: ignore[no-untyped-def]
         i = int(s[HEAD + SEEN])
         n = s[HEAD + NUMBER]
-        lane = s[HEAD + LANES :]
-        l0, l1, l2, l3 = lane[i], lane[(i + 1) & 7], lane[(i + 2) & 7], lane[(i + 3) & 7]
-        l4, l5, l6, l7 = lane[(i + 4) & 7], lane[(i + 5) & 7], lane[(i + 6) & 7], lane[(i + 7) & 7]
+        lanes, trial, terms = np.empty(8), np.empty(8), np.empty(CHUNK)
+        for k in range(8):
+            lanes[k] = s[HEAD + LANES + ((i + k) & 7)]
         start = 0
         while start < x.size:
-            whole = min(CHUNK, x.size - start) // 8
-            m0, m1, m2, m3, m4, m5, m6, m7 = l0, l1, l2, l3, l4, l5, l6, l7
-            for j in range(whole):
-                at = np.uint64(start + 8 * j)  # unsigned: a question about the end of the array keeps the lanes apart
-                m0 += term(p, x[at], d[at])
-                m1 += term(p, x[at + ONE], d[at + ONE])
-                m2 += term(p, x[at + TWO], d[at + TWO])
-                m3 += term(p, x[at + THREE], d[at + THREE])
-                m4 += term(p, x[at + FOUR], d[at + FOUR])
-                m5 += term(p, x[at + FIVE], d[at + FIVE])
-                m6 += term(p, x[at + SIX], d[at + SIX])
-                m7 += term(p, x[at + SEVEN], d[at + SEVEN])
-            size = 8 * whole
-            if size > 0 and math.isfinite(((m0 + m1) + (m2 + m3)) + ((m4 + m5) + (m6 + m7))):
-                l0, l1, l2, l3, l4, l5, l6, l7 = m0, m1, m2, m3, m4, m5, m6, m7
+            size = min(CHUNK, x.size - start) & ~7
+            for t in range(size):
+                put(terms, t, term(p, get(x, start + t), get(d, start + t)))
+            trial[:] = lanes
+            add_lanes(trial, terms, size)
+            if size > 0 and math.isfinite(trial.sum()):
+                lanes[:] = trial
                 n += size
             else:  # a missing or infinite sample in here, or the rest of the block: one by one
                 size = min(CHUNK, x.size - start) if size == 0 else size
-                for t in range(start, start + size):
-                    one, v = lift(p, s, x[t], d[t])
-                    added = l0 + v
+                for t in range(size):
+                    one, v = lift(p, s, x[start + t], d[start + t])
+                    added = lanes[t & 7] + v
                     if math.isfinite(added):
-                        l0 = added
+                        lanes[t & 7] = added
                         n += one
                     else:
                         s[SKIPPED] += 1.0
-                    l0, l1, l2, l3, l4, l5, l6, l7 = l1, l2, l3, l4, l5, l6, l7, l0
             start += size
-        i = (i + x.size) & 7
-        s[HEAD + SEEN] = i
+        for k in range(8):
+            s[HEAD + LANES + ((i + k) & 7)] = lanes[k]
+        s[HEAD + SEEN] = (i + x.size) & 7
         s[HEAD + NUMBER] = n
-        lane[i], lane[(i + 1) & 7], lane[(i + 2) & 7], lane[(i + 3) & 7] = l0, l1, l2, l3
-        lane[(i + 4) & 7], lane[(i + 5) & 7], lane[(i + 6) & 7], lane[(i + 7) & 7] = l4, l5, l6, l7
-        return lower(p, (n, ((l0 + l4) + (l2 + l6)) + ((l1 + l5) + (l3 + l7))))
+        return lower(p, _lanes_total(s, HEAD, 0.0))
 
     return reduce
 
@@ -332,4 +325,7 @@ def sliding(statistic: Statistic) -> Window:
         put(s, HEAD + PREFIX, left)
         s[HEAD + PLACE] = i
 
-    return Window(push, total, lambda w: PREFIX + k + (w + 1) * k, block)
+    def indices(base: int, w: int) -> list[tuple[int | slice, float, float]]:
+        return [(base + PLACE, 0, w)]
+
+    return Window(push, total, lambda w: PREFIX + k + (w + 1) * k, block, indices=indices)

@@ -43,6 +43,16 @@ def start(inner: Window, s: Any, base: int, count: int, length: int) -> None:
             inner.start(s, order + count + j * inner.size(length), length)
 
 
+def indices(inner: Window, base: int, count: int, length: int) -> list[tuple[int | slice, float, float]]:
+    """The slots in which whole numbers stand, as ``Node._indices`` has them."""
+    size, order = inner.size(length), base + VALUES + count
+    fixed: list[tuple[int | slice, float, float]] = [(base + COUNT, count, count), (base + SIZE, size, size)]
+    found = [*fixed, (base + TURN, 0, count - 1), (slice(order, order + count), 0, count - 1)]
+    for j in range(count):
+        found += inner.indices(order + count + j * size, length)
+    return found
+
+
 @rare
 def _settle(s, base):  # type: ignore[no-untyped-def]
     """Put the values in order."""

@@ -176,4 +176,10 @@ def steady(statistic: Statistic) -> Window:
         m = w // b + 2
         return wholes + (m + m * b) * k
 
-    return Window(push, total, size, block)
+    def indices(base: int, w: int) -> list[tuple[int | slice, float, float]]:
+        b = int(_piece(w))
+        last = w // b + 1
+        most = {NEW: last, FILL: b, OLD: last, GONE: b - 1, HELD: w, FRONT: last, SPLIT: last}
+        return [(base + slot, 0, high) for slot, high in most.items()]
+
+    return Window(push, total, size, block, indices=indices)

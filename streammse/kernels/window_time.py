@@ -107,7 +107,11 @@ def lasting(statistic: Statistic) -> Window:
         s[base + NEWEST] = -math.inf
         s[base + CAPACITY] = capacity
 
-    return Window(push, total, lambda capacity: slots + capacity * slot, start=start, age=age)
+    def indices(base: int, capacity: int) -> list[tuple[int | slice, float, float]]:
+        most = {FIRST: capacity - 1, FRONT: capacity, HELD: capacity}
+        return [*((base + slot, 0, high) for slot, high in most.items()), (base + CAPACITY, capacity, capacity)]
+
+    return Window(push, total, lambda capacity: slots + capacity * slot, start=start, age=age, indices=indices)
 
 
 @cache

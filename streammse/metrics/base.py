@@ -21,8 +21,9 @@ from ..kernels import statistics, window_steady, window_time
 from ..kernels import window as windows
 from ..kernels.statistics import Statistic
 from ..kernels.window import DROPPED, HEAD, LATE, SKIPPED, Window
-from ..node import Estimator, _Update, same_length, signal
+from ..node import Estimator, Index, _Update, same_length, signal
 from ..param import param
+from ..snapshot import COUNTABLE
 
 #: where the parameters of a metric's own begin in ``p``, behind those that all metrics have
 OWN = 8
@@ -153,6 +154,9 @@ class Windowed(Estimator):
 
     def _entry(self) -> Function:
         return drive.measure if self._inputs() == 1 else drive.vector_measure
+
+    def _indices(self) -> list[Index]:
+        return [(slice(SKIPPED, HEAD), 0, COUNTABLE)]
 
     @property
     def value(self) -> float:
@@ -360,6 +364,9 @@ class Metric(Windowed):
         start = self._over.start
         if start is not None:
             start(s, HEAD, self._places())
+
+    def _indices(self) -> list[Index]:
+        return super()._indices() + self._over.indices(HEAD, self._places())
 
     def _total(self) -> Any:
         with np.errstate(all="ignore"):

@@ -11,8 +11,9 @@ from .._jit import helper
 from ..kernels import window_dealt
 from ..kernels.statistics import Statistic, mean_of
 from ..kernels.window import HEAD, Window
+from ..node import Index
 from ..param import param
-from .base import OWN, MeanMetric
+from .base import OWN, MeanMetric, Windowed
 from .errors import squared_error
 
 
@@ -104,6 +105,9 @@ class MedianOfMeansMSE(MeanMetric):
 
     def _size(self) -> int:
         return HEAD + window_dealt.size(self._each, self.blocks, self._places())
+
+    def _indices(self) -> list[Index]:
+        return Windowed._indices(self) + window_dealt.indices(self._each, HEAD, self.blocks, self._places())
 
     def _start(self, s: NDArray[np.float64]) -> None:
         window_dealt.start(self._each, s, HEAD, self.blocks, self._places())

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .._jit import Function, helper
 from ..kernels.statistics import Statistic, mean_of, sums
+from ..node import Index
 from ..param import param
 from .base import OWN, MeanMetric
 from .errors import absolute_error, squared_error
@@ -82,6 +83,10 @@ class _Scaled(MeanMetric):
 
     def _memory(self) -> int:
         return 0 if self.scale is not None else self.season + 1
+
+    def _indices(self) -> list[Index]:
+        place: list[Index] = [] if self.scale is not None else [(self._size() - self.season - 1, 0, self.season - 1)]
+        return super()._indices() + place
 
     def _start(self, s: NDArray[float64]) -> None:
         super()._start(s)

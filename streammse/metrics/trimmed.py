@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .._jit import Function, kernel, vector_kernel
 from ..kernels import buckets, ordered
 from ..kernels.window import HEAD
+from ..node import Index
 from ..param import param
 from .base import OWN, Windowed
 
@@ -99,6 +100,21 @@ class TrimmedMSE(Windowed):
             buckets.start(s, HEAD)
         elif self.seconds is not None:
             ordered.start(s, HEAD, self._places())
+
+    def _indices(self) -> list[Index]:
+        timed = self.seconds is not None
+        own = ordered.indices(HEAD, self._places(), timed=timed) if self._holds() else buckets.indices(HEAD)
+        return super()._indices() + own
+
+    def _inspect(self, s: NDArray[np.float64]) -> None:
+        super()._inspect(s)
+        for row in s:
+            timed = self.seconds is not None
+            wrong = (
+                ordered.links(row, HEAD, self._places(), timed=timed) if self._holds() else buckets.weights(row, HEAD)
+            )
+            if wrong:
+                raise ValueError(f"the snapshot's state cannot be: {wrong}")
 
     def _total(self) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):

@@ -1,0 +1,20 @@
+"""The long forms of ``tests/test_lasting.py``."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.lasting import ENDURING, check_endurance, resumes
+
+
+@settings(max_examples=2000, deadline=None)
+@given(data=st.data())
+def test_cut_and_saved_anywhere_it_goes_on_bit_for_bit(data: st.DataObject) -> None:
+    resumes(data)
+
+
+@pytest.mark.parametrize("name", ENDURING)
+def test_a_billion_samples_are_as_one(name: str) -> None:
+    check_endurance(name, 1e9)
