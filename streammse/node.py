@@ -322,8 +322,8 @@ class Node:
         return made
 
     def compiled(self) -> Any:
-        """The step ``(p, s, x, d) -> y`` for a user's own ``@njit`` loop."""
-        return self._kernel().compiled
+        """The step ``(p, s, x, d) -> y`` for a user's own ``@njit`` loop, of which it becomes a part."""
+        return self._kernel().inlined
 
     def __reduce__(self) -> Any:
         return _revive, (type(self), dict(self._values), self._s.copy())

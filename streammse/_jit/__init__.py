@@ -10,12 +10,14 @@ Three decorators, none of which compiles or imports anything by itself:
 
 Called from Python the decorated function stays plain Python, which is what the tests hold the machine code against;
 ``.compiled`` is the machine code, made at the first use and kept on disk by ``cache.py``. A few instructions that numba
-has no word for are in ``instructions.py``.
+has no word for are in ``instructions.py``. Kernels borrow their arrays (``borrowed.py``), so that no reference is ever
+counted in them; ``.inlined`` is the step for a user's own loop, and ``plain_c.py`` its form for C.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from types import FunctionType
@@ -24,6 +26,10 @@ from typing import Any
 SCALAR = "f8(f8[::1],f8[::1],f8,f8)"
 VECTOR = "f8(f8[::1],f8[::1],f8[::1],f8)"
 AHEAD = "void(f8[::1],f8[::1],f8[::1])"
+
+#: whether machine code is being made for C, where nobody hears a warning: in it, and in all that it calls, ``warn`` is
+#: nothing
+silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
 @cache
@@ -52,7 +58,7 @@ class Function:
         self.py_func = py_func
         self.signatures = signatures
         self.options = options
-        self._compiled: Any = None
+        self._made: dict[tuple[bool, bool], Any] = {}
         self.__doc__ = py_func.__doc__
         self.__name__ = py_func.__name__
         self.__module__ = py_func.__module__
@@ -74,37 +80,49 @@ class Function:
         """Machine code behind numba's argument conversion; compiled or loaded at the first use."""
         if not self.signatures:
             raise TypeError(f"{self!r} is machine code only inside of kernels: call it as it is")
-        return self._machine
+        return self._machine()
 
-    @property
-    def _machine(self) -> Any:
-        if self._compiled is None:
+    def _machine(self, *, inline: bool = False) -> Any:
+        """The machine code, by default such as is called; ``inline`` such as becomes a part of its caller."""
+        form = (inline, silent.get())
+        if form not in self._made:
             numba = _numba()
             from numba.core.compiler_lock import global_compiler_lock
-
-            from .cache import DiskCache, fingerprint
 
             # Numba's own lock and no other: its compiler asks for ours while it holds it, and with two a thread of the
             # user's that compiles and one that builds a node would wait for each other.
             with global_compiler_lock:
-                if self._compiled is None:
-                    mark = fingerprint(self)
-                    # Entries that nobody calls are a third of the time of a build: those from C, and for what only
-                    # kernels call also those from Python.
-                    made = numba.njit(
-                        nogil=True,
-                        error_model="numpy",
-                        no_cfunc_wrapper=True,
-                        no_cpython_wrapper=not self.signatures,
-                        **self.options,
-                    )(_marked(self.py_func, mark))
-                    for signature in self.signatures:
-                        made._cache = DiskCache(self, signature, mark)
-                        made.compile(_parse(signature))
-                    if self.signatures:
-                        made.disable_compile()
-                    self._compiled = made
-        return self._compiled
+                if form not in self._made:
+                    self._made[form] = self._make(numba, *form)
+        return self._made[form]
+
+    def _make(self, numba: Any, inline: bool, silently: bool) -> Any:
+        from .borrowed import borrowing
+        from .cache import DiskCache, fingerprint
+
+        kernel = bool(set(self.signatures) & {SCALAR, VECTOR, AHEAD})
+        mark = fingerprint((self, inline, silently, borrowing if kernel else None))
+        # Entries that nobody calls are a third of the time of a build: those from C, and for what only kernels call
+        # also those from Python.
+        options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **self.options}
+        function = _marked(self.py_func, mark)
+        if kernel:
+            body = numba.njit(no_cpython_wrapper=True, forceinline=True, **options)(function)
+            function = _marked(borrowing(body, self.signatures[0]), mark, self.py_func)
+        if inline:
+            options["forceinline"] = True
+        made = numba.njit(no_cpython_wrapper=inline or not self.signatures, **options)(function)
+        for signature in self.signatures:
+            made._cache = DiskCache(self, signature, mark)
+            made.compile(_parse(signature))
+        if self.signatures:
+            made.disable_compile()
+        return made
+
+    @property
+    def inlined(self) -> Step:
+        """The step for a user's own loop."""
+        return Step(self)
 
     @property
     def address(self) -> int:
@@ -117,11 +135,31 @@ class Function:
         # Numba asks any global that a kernel names for its type by this attribute: helpers compile when first needed.
         from numba import types
 
-        return types.Dispatcher(self._machine)
+        return types.Dispatcher(self._machine())
 
 
-def _marked(py_func: Callable[..., Any], mark: str | None) -> Any:
-    """The function under a name that no other content has.
+class Step:
+    """A kernel for a user's own ``@njit`` loop, of which it becomes a part; from Python it is called as it is."""
+
+    def __init__(self, kernel: Function) -> None:
+        self._kernel = kernel
+        self.__doc__ = kernel.__doc__
+
+    def __call__(self, *args: Any) -> Any:
+        return self._kernel.compiled(*args)
+
+    def __repr__(self) -> str:
+        return f"<the step of {self._kernel!r}>"
+
+    @property
+    def _numba_type_(self) -> Any:
+        from numba import types
+
+        return types.Dispatcher(self._kernel._machine(inline=True))
+
+
+def _marked(py_func: Callable[..., Any], mark: str | None, around: Callable[..., Any] | None = None) -> Any:
+    """The function under a name that no other content has; ``around`` another one, under the name of that one.
 
     Numba tells functions of one name apart by a number that counts from 1 in every process, and looks machine code up
     by name: two closures, stored by two processes, would be taken for one another in a third.
@@ -129,8 +167,11 @@ def _marked(py_func: Callable[..., Any], mark: str | None) -> Any:
     made = FunctionType(
         py_func.__code__, py_func.__globals__, py_func.__name__, py_func.__defaults__, py_func.__closure__
     )
-    made.__doc__, made.__module__ = py_func.__doc__, py_func.__module__
-    made.__qualname__ = py_func.__qualname__ if mark is None else f"{py_func.__qualname__}.{mark[:32]}"
+    named = py_func if around is None else around
+    made.__doc__, made.__module__ = named.__doc__, named.__module__
+    made.__qualname__ = named.__qualname__ if mark is None else f"{named.__qualname__}.{mark[:32]}"
+    if around is not None:
+        made.__qualname__ += ".borrowing"
     return made
 
 

@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import AHEAD, SCALAR, VECTOR
+from . import AHEAD, SCALAR, VECTOR, silent
 
 
 class Intrinsic:
     """An instruction, with its form in plain Python where it has one."""
 
-    def __init__(self, build: Callable[[], Any], in_python: Callable[..., Any] | None = None) -> None:
-        self.build = build
+    def __init__(
+        self,
+        build: Callable[[], Any],
+        in_python: Callable[..., Any] | None = None,
+        build_silent: Callable[[], Any] | None = None,
+    ) -> None:
+        self._builds = (build, build_silent or build)
         self.in_python = in_python
-        self._type: Any = None
+        self._types: list[Any] = [None, None]
+
+    @property
+    def build(self) -> Callable[[], Any]:
+        """What builds it; ``build_silent`` in machine code for C."""
+        return self._builds[silent.get()]
 
     def __call__(self, *args: Any) -> Any:
         if self.in_python is None:
@@ -26,9 +36,10 @@ class Intrinsic:
 
     @property
     def _numba_type_(self) -> Any:
-        if self._type is None:
-            self._type = self._made()
-        return self._type
+        form = silent.get()
+        if self._types[form] is None:
+            self._types[form] = self._made()
+        return self._types[form]
 
     def _made(self) -> Any:
         from numba.core.registry import cpu_target
@@ -36,6 +47,17 @@ class Intrinsic:
         made = self.build()
         cpu_target.typing_context.refresh()
         return cpu_target.typing_context.resolve_value_type(made)
+
+
+def view(context: Any, builder: Any, kind: Any, data: Any, size: Any) -> Any:
+    """A flat array of ``size`` float64 at ``data`` that nobody owns: no reference of it is counted."""
+    from llvmlite import ir
+    from numba.np.arrayobj import make_array, populate_array
+
+    array = make_array(kind)(context, builder)
+    word = ir.IntType(64)
+    populate_array(array, data=data, shape=[size], strides=[word(8)], itemsize=word(8), meminfo=None)
+    return array._getvalue()
 
 
 def _calls(kind: str) -> Callable[[], Any]:
@@ -46,7 +68,6 @@ def _calls(kind: str) -> Callable[[], Any]:
         from numba import types
         from numba.core import sigutils
         from numba.extending import intrinsic
-        from numba.np.arrayobj import make_array, populate_array
 
         (p_type, s_type, *others), rtype = sigutils.normalize_signature(kind)
         word, real = ir.IntType(64), ir.DoubleType()
@@ -55,14 +76,11 @@ def _calls(kind: str) -> Callable[[], Any]:
             words = builder.inttoptr(args[0], word.as_pointer())
             step, p, p_size, s, s_size = (builder.load(builder.gep(words, [word(i)])) for i in range(5))
 
-            def view(array_type: Any, address: Any, size: Any) -> Any:
-                array = make_array(array_type)(context, builder)
-                data = builder.inttoptr(address, real.as_pointer())
-                populate_array(array, data=data, shape=[size], strides=[word(8)], itemsize=word(8), meminfo=None)
-                return array._getvalue()
+            def at(array_type: Any, address: Any, size: Any) -> Any:
+                return view(context, builder, array_type, builder.inttoptr(address, real.as_pointer()), size)
 
             atypes = (p_type, s_type, *others)
-            values = (view(p_type, p, p_size), view(s_type, s, s_size), *args[1:])
+            values = (at(p_type, p, p_size), at(s_type, s, s_size), *args[1:])
             convention = context.call_conv
             wanted = convention.get_function_type(rtype, atypes)
             target = builder.inttoptr(step, ir.PointerType(wanted))
@@ -124,7 +142,21 @@ def _interpreted_warn(message: str) -> None:
     warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
-warn = Intrinsic(_build_warn, _interpreted_warn)
+def _build_no_warning() -> Any:
+    from numba import types
+    from numba.extending import intrinsic
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_dummy_value()
+
+    def say_nothing(typingctx: Any, message: Any) -> Any:
+        return types.void(message), codegen
+
+    return intrinsic(say_nothing)
+
+
+#: warn("..."): a RuntimeWarning of Python's, in machine code for C nothing
+warn = Intrinsic(_build_warn, _interpreted_warn, _build_no_warning)
 
 
 def _build_sweep(*, late: bool, sign: bool, leaky: bool) -> Callable[[], Any]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import SCALAR, Function
-from .instructions import Intrinsic
+from .instructions import Intrinsic, view
 
 #: a row of the table in ``p``, all of them integers: the machine code, and where the part of p and of s begins and how
 #: long it is
@@ -62,15 +62,11 @@ def _build_call() -> Any:
 
 
 def _slice(context: Any, builder: Any, kind: Any, whole: Any, at: Any, size: Any) -> Any:
-    """A view without an owner: nothing is counted."""
-    from llvmlite import ir
-    from numba.np.arrayobj import make_array, populate_array
+    """``whole[at : at + size]`` without an owner: nothing is counted."""
+    from numba.np.arrayobj import make_array
 
-    array = make_array(kind)(context, builder)
     data = builder.gep(make_array(kind)(context, builder, whole).data, [at])
-    word = ir.IntType(64)
-    populate_array(array, data=data, shape=[size], strides=[word(8)], itemsize=word(8), meminfo=None)
-    return array._getvalue()
+    return view(context, builder, kind, data, size)
 
 
 def _call_in_python(p: Any, s: Any, at: int, x: float, d: float) -> float:

@@ -103,9 +103,9 @@ def ets(p: Any, s: Any, x: float, d: float) -> Any:
     at = CYCLE
     c = 1.0
     if seasonal != NONE:
-        phase = int(s[PHASE])
-        at = CYCLE + phase
-        s[PHASE] = phase + 1.0 if phase + 1 < int(p[SEASON]) else 0.0
+        phase = s[PHASE]
+        at = CYCLE + int(phase)
+        s[PHASE] = phase + 1.0 if phase + 1.0 < p[SEASON] else 0.0
         c = s[at]
         y = q + c if seasonal == ADDITIVE else q * c
     if abs(d) <= LARGEST:
@@ -123,9 +123,13 @@ def ets(p: Any, s: Any, x: float, d: float) -> Any:
             b += p[BETA] * f
         elif trend == MULTIPLICATIVE:
             b = max(b + p[BETA] * _over(f, before), FLOOR)
-    s[LEVEL] = min(max(q, -LARGEST), LARGEST)
+    s[LEVEL] = q
+    if not abs(q) <= LARGEST:  # a branch that stores: the next sample does not wait for two comparisons
+        s[LEVEL] = min(max(q, -LARGEST), LARGEST)
     if trend != NONE:
-        s[SLOPE] = min(max(b, -LARGEST), LARGEST)
+        s[SLOPE] = b
+        if not abs(b) <= LARGEST:
+            s[SLOPE] = min(max(b, -LARGEST), LARGEST)
     return y
 
 
