@@ -22,6 +22,7 @@ _OTHERS = {
     "make_loss": "kernels.losses",
     "max_step": "theory",
     "predict_mse": "theory",
+    "realtime": "undisturbed",
     "simulate_mse": "theory",
 }
 

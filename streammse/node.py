@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import drive, snapshot
 from ._jit import Function
+from .c_function import CFunction
 from .param import Param
 from .snapshot import Stored
 
@@ -324,6 +325,10 @@ class Node:
     def compiled(self) -> Any:
         """The step ``(p, s, x, d) -> y`` for a user's own ``@njit`` loop, of which it becomes a part."""
         return self._kernel().inlined
+
+    def c_function(self) -> CFunction:
+        """The step as a plain C function, with the addresses of what it works on: no GIL, no Python, no allocation."""
+        return CFunction(self, self._kernel(), self._p, self._s, self._inputs())
 
     def __reduce__(self) -> Any:
         return _revive, (type(self), dict(self._values), self._s.copy())

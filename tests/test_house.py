@@ -22,14 +22,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 #: floors of the house: a file imports only from lower floors, or from its own room where that is one of OPEN
 FLOORS = [
     {"_jit"},
-    {"kernels", "drive", "snapshot", "param"},
+    {"kernels", "drive", "snapshot", "param", "c_function"},
     {"node"},
     {"fit"},
     {"metrics", "filters", "denoise", "forecast"},
     {"catalog", "banks", "losses", "named", "own", "theory"},
     {"backtesting"},
     {"io", "loading"},
-    {"equations", "plot", "report", "runner", "stories"},
+    {"equations", "plot", "report", "runner", "stories", "undisturbed"},
     {"cli"},
     {"__main__"},
 ]

@@ -142,20 +142,20 @@ class Step:
     """A kernel for a user's own ``@njit`` loop, of which it becomes a part; from Python it is called as it is."""
 
     def __init__(self, kernel: Function) -> None:
-        self._kernel = kernel
+        self.kernel = kernel
         self.__doc__ = kernel.__doc__
 
     def __call__(self, *args: Any) -> Any:
-        return self._kernel.compiled(*args)
+        return self.kernel.compiled(*args)
 
     def __repr__(self) -> str:
-        return f"<the step of {self._kernel!r}>"
+        return f"<the step of {self.kernel!r}>"
 
     @property
     def _numba_type_(self) -> Any:
         from numba import types
 
-        return types.Dispatcher(self._kernel._machine(inline=True))
+        return types.Dispatcher(self.kernel._machine(inline=True))
 
 
 def _marked(py_func: Callable[..., Any], mark: str | None, around: Callable[..., Any] | None = None) -> Any:

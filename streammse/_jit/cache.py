@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from . import Function
+from . import Function, Step
 
 VARIABLE = "STREAMMSE_CACHE"
 UNUSED_DAYS = 60
@@ -80,6 +80,9 @@ def _feed(digest: Any, value: Any, seen: dict[int, int]) -> None:
     if id(value) in seen:
         digest.update(b"again %d;" % seen[id(value)])
         return
+    if isinstance(value, Step):
+        digest.update(b"the step of ")
+        value = value.kernel
     if hasattr(value, "py_func"):
         seen[id(value)] = len(seen)
         ours = isinstance(value, Function)

@@ -408,3 +408,25 @@ def _build_multiply_high() -> Any:
 
 #: the upper 64 bits of the product of two unsigned words
 multiply_high = Intrinsic(_build_multiply_high, lambda a, b: type(a)(int(a) * int(b) >> 64))
+
+
+def _build_fused() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    real = ir.DoubleType()
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wanted = ir.FunctionType(real, [real] * 3)
+        return builder.call(cgutils.get_or_insert_function(builder.module, wanted, "llvm.fma.f64"), args)
+
+    def fused(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+        return types.float64(*[types.float64] * 3), codegen
+
+    return intrinsic(fused)
+
+
+#: a b + c, rounded once: what a C compiler makes of it, and always, so that it does not depend on where it is inlined
+fused = Intrinsic(_build_fused, lambda a, b, c: a * b + c)

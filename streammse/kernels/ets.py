@@ -19,6 +19,7 @@ import math
 from typing import Any
 
 from .._jit import ahead_kernel, helper, kernel, rare
+from .._jit.instructions import fused
 from .constants import LARGEST, SMALLEST
 
 # p: the kernel does not look at the two ratios, they are what a search moves (beta = alpha ratio, gamma = (1 - alpha)
@@ -113,14 +114,14 @@ def ets(p: Any, s: Any, x: float, d: float) -> Any:
         e = d - y
         f = e
         if seasonal == ADDITIVE:
-            s[at] = c + p[GAMMA] * e
+            s[at] = fused(p[GAMMA], e, c)
         elif seasonal == MULTIPLICATIVE:
             f = _over(e, c)
             by = q if p[BY_NEW] == 0.0 else q + p[ALPHA] * f
             s[at] = max(c + p[GAMMA] * _over(e, by), FLOOR)
-        q += p[ALPHA] * f
+        q = fused(p[ALPHA], f, q)
         if trend == ADDITIVE:
-            b += p[BETA] * f
+            b = fused(p[BETA], f, b)
         elif trend == MULTIPLICATIVE:
             b = max(b + p[BETA] * _over(f, before), FLOOR)
     s[LEVEL] = q

@@ -99,9 +99,9 @@ def _lanes_total(s, base, length):  # type: ignore[no-untyped-def]
 
 @helper
 def _lanes_push(s, base, a, length, time):  # type: ignore[no-untyped-def]
-    i = int(s[base + SEEN])
-    s[base + SEEN] = (i + 1) & 7
-    lane = base + LANES + i
+    seen = s[base + SEEN]
+    s[base + SEEN] = seen + 1.0 if seen < 7.0 else 0.0
+    lane = base + LANES + int(seen)
     added = s[lane] + a[1]
     if math.isfinite(added):
         s[lane] = added
@@ -281,18 +281,18 @@ def sliding(statistic: Statistic) -> Window:
 
     @helper
     def push(s, base, a, length, time):  # type: ignore[no-untyped-def]
-        w = int(length)
         slots = base + PREFIX + k
-        i = int(s[base + PLACE])
+        place = s[base + PLACE]
         left = get(s, base + PREFIX)
-        if i == w:  # only now, so that what is held still adds up to the last value, bit for bit
-            turn(s, slots, w)
-            i = 0
+        if place == length:  # only now, so that what is held still adds up to the last value, bit for bit
+            turn(s, slots, int(length))
+            place = 0.0
             left = empty()
         left = merge(left, a)
+        i = int(place)
         put(s, slots + i * k, a)
         put(s, base + PREFIX, left)
-        s[base + PLACE] = i + 1
+        s[base + PLACE] = place + 1.0  # counted as it is kept: to an integer and back would be the longest way here
         return merge(get(s, slots + (i + 1) * k), left)
 
     @helper

@@ -1,0 +1,100 @@
+"""``sm.realtime()``: a stretch of the program in which neither the collector nor a compiler stops the loop."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+
+from . import drive
+from ._jit import VECTOR
+from .banks import Bank
+from .node import Node
+
+_lock = threading.Lock()
+_inside = 0  # how many are inside, in all threads: the collector is one for the process
+_collecting = False
+_froze = False
+
+
+@contextmanager
+def realtime(*nodes: Node | Bank) -> Iterator[None]:
+    """Keep the garbage collector out, with the kernels of these nodes loaded, until the block is left.
+
+    A collection of a large heap takes 100 ms and more, at a moment that nobody chose. Before the block begins there is
+    one collection; inside, the collector is off and what exists is frozen (a collection that somebody asks for looks
+    at what is new alone). Afterwards everything is as it was, whatever happened inside; blocks may be nested, and
+    threads may be in several, of which the last that is left puts things back.
+
+    With the collector off, cycles of objects are not freed: a loop that makes none, as ``update`` does, can stay inside
+    for as long as it likes.
+
+    Parameters
+    ----------
+    *nodes : Node or Bank
+        Their machine code is compiled or loaded and run once on a copy of their state, so that the first sample takes
+        no longer than the next. What they have learnt stays as it is.
+
+    Examples
+    --------
+    >>> import streammse as sm
+    >>> f = sm.NLMS(taps=4)
+    >>> with sm.realtime(f):
+    ...     y = [f.update(x, 0.5 * x) for x in (1.0, -1.0, 2.0)]
+    >>> len(y)
+    3
+    """
+    for node in nodes:
+        warm(node)
+    _enter()
+    try:
+        yield
+    finally:
+        _leave()
+
+
+def _enter() -> None:
+    global _inside, _collecting, _froze  # noqa: PLW0603  one collector, one state of it
+    with _lock:
+        if _inside == 0:
+            gc.collect()
+            _collecting = gc.isenabled()
+            _froze = gc.get_freeze_count() == 0  # what somebody else froze could not be told apart afterwards
+            gc.disable()
+            if _froze:
+                gc.freeze()
+        _inside += 1
+
+
+def _leave() -> None:
+    global _inside  # noqa: PLW0603
+    with _lock:
+        _inside -= 1
+        if _inside == 0:
+            if _froze:
+                gc.unfreeze()
+            (gc.enable if _collecting else gc.disable)()
+
+
+def warm(node: Node | Bank) -> None:
+    """Compile or load what ``update`` and ``run`` of a node need, and run it once on a copy of its state."""
+    if isinstance(node, Bank):
+        node._bound()
+        (drive.vector_bank if _takes_rows(node[0]) else drive.bank).compiled  # noqa: B018
+        warm(node[0])
+        return
+    if not isinstance(node, Node):
+        raise TypeError(f"realtime takes nodes and banks, got {node!r}")
+    node.update  # noqa: B018  binds it
+    twin = node._sharing(node._p, node._s.copy())
+    x: Any = np.zeros((1, node._inputs()) if _takes_rows(node) else 1)
+    with suppress(Exception):  # a user's kernel may raise at what we made up
+        twin._run_block(x, np.full(1, np.nan), np.empty(1))
+
+
+def _takes_rows(node: Node) -> bool:
+    return node._kernel().signatures == (VECTOR,)
