@@ -46,7 +46,7 @@ class CFunction:
     Attributes
     ----------
     address : int
-        Of ``double step(streammse_node *node, double x, double d)``; for a node with several inputs ``const double *x``.
+        Of ``double step(streammse_node *node, double x, double d)``; with several inputs ``const double *x``.
     block_address : int
         Of ``int64_t block(streammse_node *node, int64_t n, const double *x, const double *d, double *y)``.
     node : int
@@ -73,13 +73,15 @@ class CFunction:
     this object, which holds the node. ``fit`` of an ensemble may lay out its arrays anew: take the C form after it.
 
     Errors: where ``update`` would raise, the output is NaN and ``status`` is set; the state counts the sample as seen.
-    Where it would warn nothing is said, since there is no Python to say it to: ``f.diverged`` counts it. (An expert in an
-    ensemble is the exception: its warning goes to Python and takes the GIL for it.)
+    Where it would warn nothing is said, since there is no Python to say it to: ``f.diverged`` counts it. (An expert in
+    an ensemble is the exception: its warning goes to Python and takes the GIL for it.)
     """
 
     prototype = PROTOTYPE
 
-    def __init__(self, owner: Any, kernel: Function, p: NDArray[np.float64], s: NDArray[np.float64], inputs: int) -> None:
+    def __init__(
+        self, owner: Any, kernel: Function, p: NDArray[np.float64], s: NDArray[np.float64], inputs: int
+    ) -> None:
         self._owner, self._arrays = owner, (p, s)
         self.address, self.block_address = plain_c.entries(kernel)
         self.p, self.p_size, self.s, self.s_size, self.inputs = p.ctypes.data, p.size, s.ctypes.data, s.size, inputs

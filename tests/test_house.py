@@ -136,11 +136,11 @@ def test_examples_in_docstrings_run(module: str, tmp_path: Path, monkeypatch: py
     assert result.failed == 0
 
 
-def blocks(path: Path) -> list[str]:
-    """The Python code blocks of a page, in order."""
+def blocks(path: Path, language: str = "python") -> list[str]:
+    """The code blocks of a page in a language, in order."""
     found, inside = [], None
     for line in path.read_text().splitlines():
-        if line.strip() == "```python":
+        if line.strip() == f"```{language}":
             inside = []
         elif line.strip() == "```" and inside is not None:
             found.append("\n".join(inside))

@@ -74,39 +74,37 @@ def _build() -> Any:
         def at(builder: Any, words: Any, which: int) -> Any:
             return builder.gep(words, [word(which)])
 
-        def call(builder: Any, words: Any, x: Any, d: Any) -> tuple[Any, Any]:
-            """One sample: whether it failed, and the output, NaN then."""
-            p, p_size, s, s_size, inputs = (builder.load(at(builder, words, k)) for k in range(STATUS))
-            p, s = (builder.inttoptr(one, real.as_pointer()) for one in (p, s))
-            if vector:
-                x = view(context, builder, x_type, x, inputs)
-            values = (
-                view(context, builder, p_type, p, p_size),
-                view(context, builder, s_type, s, s_size),
-                x,
-                d,
-            )
-            status, y = context.call_conv.call_function(builder, kernel, types.float64, atypes, values)
-            with builder.if_then(status.is_error, likely=False):
-                builder.store(word(FAILED), at(builder, words, STATUS))
-                with builder.if_else(status.is_python_exc) as (python, own):
-                    with python:  # from a part of an ensemble, which was not compiled for C
-                        api = context.get_python_api(builder)
-                        gil = api.gil_ensure()
-                        api.err_clear()
-                        api.gil_release(gil)
-                    with own:
-                        allocated = builder.extract_value(builder.load(status.excinfoptr), 4)
-                        with builder.if_then(builder.icmp_signed(">", allocated, allocated.type(0))):
-                            context.nrt.free(builder, builder.bitcast(status.excinfoptr, cgutils.voidptr_t))
-            return status.is_error, builder.select(status.is_error, real(float("nan")), y)
-
         x_of_c = real.as_pointer() if vector else real
         builder, words, x, d = function("step", real, x_of_c, real)
-        builder.ret(call(builder, words, x, d)[1])
+        step = builder.function
+        p, p_size, s, s_size, inputs = (builder.load(at(builder, words, k)) for k in range(STATUS))
+        p, s = (builder.inttoptr(one, real.as_pointer()) for one in (p, s))
+        values = (
+            view(context, builder, p_type, p, p_size),
+            view(context, builder, s_type, s, s_size),
+            view(context, builder, x_type, x, inputs) if vector else x,
+            d,
+        )
+        status, y = context.call_conv.call_function(builder, kernel, types.float64, atypes, values)
+        with builder.if_then(status.is_error, likely=False):
+            builder.store(word(FAILED), at(builder, words, STATUS))
+            with builder.if_else(status.is_python_exc) as (python, own):
+                with python:  # from a part of an ensemble, which was not compiled for C
+                    api = context.get_python_api(builder)
+                    gil = api.gil_ensure()
+                    api.err_clear()
+                    api.gil_release(gil)
+                with own:
+                    allocated = builder.extract_value(builder.load(status.excinfoptr), 4)
+                    with builder.if_then(builder.icmp_signed(">", allocated, allocated.type(0))):
+                        context.nrt.free(builder, builder.bitcast(status.excinfoptr, cgutils.voidptr_t))
+        builder.ret(builder.select(status.is_error, real(float("nan")), y))
 
         pointer = real.as_pointer()
         builder, words, size, xs, ds, ys = function("block", word, word, pointer, pointer, pointer)
+        failure = at(builder, words, STATUS)
+        before = builder.load(failure)
+        builder.store(word(0), failure)
         unknown = cgutils.alloca_once_value(builder, real(float("nan")))
         none = cgutils.is_null(builder, ds)
         ds, pace = builder.select(none, unknown, ds), builder.select(none, word(0), word(1))
@@ -114,10 +112,11 @@ def _build() -> Any:
         with cgutils.for_range_slice(builder, word(0), size, word(1), word) as (t, _):
             x = builder.gep(xs, [builder.mul(t, width)])
             d = builder.load(builder.gep(ds, [builder.mul(t, pace)]))
-            failed, y = call(builder, words, x if vector else builder.load(x), d)
-            with builder.if_then(failed, likely=False):
+            y = builder.call(step, [words, x if vector else builder.load(x), d])
+            with builder.if_then(cgutils.is_not_null(builder, builder.load(failure)), likely=False):
                 builder.ret(t)
             builder.store(y, builder.gep(ys, [t]))
+        builder.store(before, failure)
         builder.ret(size)
         return context.get_dummy_value()
 
