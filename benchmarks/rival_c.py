@@ -20,7 +20,7 @@ SOURCES = Path(__file__).parent / "c"
 
 
 @cache
-def library(name: str) -> ctypes.CDLL:
+def library(name: str, flags: tuple[str, ...] = FLAGS) -> ctypes.CDLL:
     """The compiled form of ``c/<name>.c``, in a temporary folder that is gone again once it is loaded."""
     gcc = shutil.which("gcc")
     if gcc is None:
@@ -29,7 +29,7 @@ def library(name: str) -> ctypes.CDLL:
         code, target = Path(folder) / f"{name}.o", Path(folder) / f"{name}.so"
         # Linked without the flags: with -ffast-math gcc adds code that switches subnormals off for the whole process.
         for command in (
-            [gcc, *FLAGS, "-fPIC", "-c", str(SOURCES / f"{name}.c"), "-o", str(code)],
+            [gcc, *flags, "-fPIC", "-c", str(SOURCES / f"{name}.c"), "-o", str(code)],
             [gcc, "-shared", str(code), "-o", str(target)],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False)

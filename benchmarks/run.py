@@ -192,13 +192,34 @@ def draw(results: Sequence[Result]) -> Table:
     return drawn
 
 
+def _latency(say: Console, part: float, plot: Path | None, json_file: Path | None) -> int:
+    from . import latency
+
+    here = {**machine(), "load before": _load()}
+    rows = latency.main(say.print, int(latency.CALLS * part), plot)
+    say.print(
+        f"{here['system']}; {here['cpu']}, {here['cores']} cores, load {here['load before']:.1f}", highlight=False
+    )
+    if json_file is not None:
+        json_file.write_text(json.dumps({"machine": here, "rows": rows}, indent=1))
+    return 0
+
+
 def main(argv: Sequence[str] | None = None, *, part: float | None = None) -> int:
     """Measure, print, and write what was measured; ``part`` of the samples is for tests."""
     parser = argparse.ArgumentParser(prog="streammse bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the samples and few rounds: a first look")
     parser.add_argument("--only", metavar="PATTERN", default="", help="rows whose text matches this regular expression")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures here too")
+    parser.add_argument(
+        "--latency", action="store_true", help="instead: the single calls of update, with their median and their tail"
+    )
+    parser.add_argument("--plot", metavar="P.png", type=Path, help="--latency: the histogram as a picture")
     given = parser.parse_args(argv)
+    if given.plot is not None and not given.latency:
+        parser.error("--plot draws the histogram of --latency: give that as well")
+    if given.plot is not None and given.plot.suffix not in (".png", ".svg", ".pdf"):
+        parser.error(f"--plot must end in .png, .svg or .pdf, got {given.plot}")
     try:
         wanted = re.compile(given.only, re.IGNORECASE)
     except re.error as error:
@@ -207,6 +228,8 @@ def main(argv: Sequence[str] | None = None, *, part: float | None = None) -> int
         part = 0.1 if given.quick else 1.0
 
     say = Console(width=None if sys.stdout.isatty() else 170)
+    if given.latency:
+        return _latency(say, part, given.plot, given.json)
     start, busy = time.perf_counter(), _load()
     results: list[Result] = []
     trouble: list[Trouble] = []

@@ -208,6 +208,7 @@ def table(part: float = 1.0) -> list[Race]:
         ),
         *_fits(part),
         *_backtests(part),
+        *_embedded(part),
         Race(
             "import streammse",
             processes("python", "import streammse"),
@@ -302,4 +303,28 @@ def _backtests(part: float) -> list[Race]:
     many = (max(50, int(1000 * part)), 200, 12, 12)
     two, one = _entry("ours", "backtest", *many, 2), _entry("ours", "backtest", *many, 1)
     races.append(Race("backtest of many series, two threads", two, (Against("one thread", (faster(1.7),), one),)))
+    return races
+
+
+def _embedded(part: float) -> list[Race]:
+    """One sample at a time inside of somebody else's loop."""
+    samples, calls = max(2048, int(200_000 * part)), max(1024, int(20_000 * part))
+    entry = partial(_entry, "embedded")
+    cases = (("NLMS-32", ("nlms",)), ("Holt-Winters, season 12", ("hw",)), ("MSE, window 1000", ("mse",)))
+    races = []
+    for name, (what,) in cases:
+        bare = Against("bare njit step(p, s, x, d)", (at_most(1.4),), entry("bare_njit", what, calls))
+        empty = Against("njit call of nothing", (aim(1.4),), entry("empty_njit", what, calls))
+        races.append(Race(f"update of {name}", entry("update", what, calls), (bare, empty)))
+    for name, case in (*cases, ("Holt-Winters, season 24", ("hw", 24))):
+        where = (case[0], samples, *case[1:])
+        against = [Against("by hand", (at_most(1.3),), entry("by_hand", *where))]
+        if case[0] == "hw":
+            textbook = entry("by_hand", case[0], samples, where[2] if len(where) > 2 else 12, True)
+            against.append(Against("as in the textbook", (aim(1.3),), textbook))
+        races.append(Race(f"{name} in an njit loop", entry("in_a_loop", *where), tuple(against)))
+        plain = Against("plain C", (at_most(1.2),), entry("plain_c", *where))
+        races.append(Race(f"{name} called from C", entry("from_c", *where), (plain,)))
+    one = Against("one after the other", (faster(1.9),), entry("two_blocks", samples, 1))
+    races.append(Race("two NLMS-128 in two threads", entry("two_blocks", samples, 2), (one,)))
     return races

@@ -89,7 +89,8 @@ def warm(node: Node | Bank) -> None:
         return
     if not isinstance(node, Node):
         raise TypeError(f"realtime takes nodes and banks, got {node!r}")
-    node.__getattribute__("update")  # binds it
+    bound: Any = node
+    bound.update  # noqa: B018  made at the first use
     twin = node._sharing(node._p, node._s.copy())
     x: Any = np.zeros((1, node._inputs()) if _takes_rows(node) else 1)
     with suppress(Exception):  # a user's kernel may raise at what we made up
