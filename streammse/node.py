@@ -87,6 +87,8 @@ class Node:
     _p_size: ClassVar[int] = 0
     #: layout of the state; raised when an old snapshot can no longer be read as it stands (``_migrate`` reads it then)
     _layout: ClassVar[int] = 1
+    #: what the worst single update grows with, in the names of the parameters: shown as O(...), held by a law
+    _worst: ClassVar[str] = ""
     #: further parameters in which the laws are tried, where they select another kernel
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ()
     #: values for parameters that have no default, so that the laws can build it

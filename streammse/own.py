@@ -109,6 +109,7 @@ def kernel(
             "_size": _size,
             "_start": _start,
             "_fallible": True,  # the user's code may raise
+            "_worst": "?",  # as its step has it
         }
         return type(step.__name__, (base,), body)
 

@@ -36,6 +36,7 @@ class AdaptiveCanceller(Denoiser):
 
     _p_size = cancelling.P_SIZE
     _layout = 2
+    _worst = "taps * references"
     _probes: ClassVar = {"memory": {"memory": 50.0}}
 
     def _start(self, s: NDArray[np.float64]) -> None:

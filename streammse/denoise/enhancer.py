@@ -120,6 +120,7 @@ class LineEnhancer(AdaptiveCanceller):
         "signal", "what to give out: the predictable part or the rest", choices=("signal", "noise"), slot=KEEP
     )
 
+    _worst = "taps"
     _variants = ({"keep": "noise", "delay": 5, "taps": 16},)
 
     def _kernel(self) -> Function:

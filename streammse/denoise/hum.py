@@ -381,6 +381,7 @@ class HumCanceller(Denoiser):
     wander: float = param(0.05, "how much the frequency wanders in a second, in Hz", low=0.0)
     drift: float = param(0.04, "how much an amplitude drifts in a second, as a fraction", low=0.0)
 
+    _worst = "harmonics"
     _needs = {"rate": 360.0}
     _variants = ({"rate": 1000.0, "mains": 60.0, "harmonics": 4},)
     _probes = {"harmonics": {"harmonics": 2}}

@@ -317,6 +317,8 @@ class Smoother(Denoiser):
     )
     patience: int = param(5, "so many outliers in a row on one side are a new level", low=1, kw_only=True)
 
+    _worst = "1"
+
     def _kernel(self) -> Function:
         return step
 

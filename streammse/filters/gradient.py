@@ -54,6 +54,7 @@ class GradientFilter(Predictor):
     )
 
     _fallible = True
+    _worst = "taps * references"
     _p_size = fir.P_SIZE
     _loss: ClassVar[losses.Loss] = losses.squared
     _gain: ClassVar[Function] = fir.plain_gain

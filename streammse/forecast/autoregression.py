@@ -174,6 +174,7 @@ class ARLS(Forecaster):
         1e-16, "least information of a direction, relative to its energy", low=0.0, kw_only=True, slot=REGULARISER
     )
 
+    _worst = "(len(lags) + exogenous) ** 2"
     _variants = (
         {"lags": (1, 2, 12), "forgetting": 0.99, "trend": "ct"},
         {"lags": 3, "exogenous": 2, "trend": "n"},

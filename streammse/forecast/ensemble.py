@@ -52,6 +52,7 @@ class Ensemble(Forecaster):
 
     models: tuple[Predictor, ...] = param(REQUIRED, "the experts", fixed=True, check=_experts, encode=lambda _: ())
 
+    _worst = "len(models)"
     _p_size = rules.TABLE
     _fallible = True  # an expert may be a user's own kernel
     #: how many lists with an element for each expert stand in front of their states

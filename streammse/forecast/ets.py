@@ -32,6 +32,7 @@ STARTS = (
 class Smoothing(Forecaster):
     """What all of the family have: a class says of which kind its error, trend and season are."""
 
+    _worst = "season"
     _p_size = k.P_SIZE
     _estimated: ClassVar[tuple[str, ...]] = ("alpha", "beta", "gamma", "phi")
     _finds_start = True
@@ -249,6 +250,7 @@ class SES(Smoothing):
     alpha: float | None = _weight(0.3, "weight of the newest sample", k.ALPHA)
     fitted: tuple[float, ...] | None = what_fit_found()
 
+    _worst = "1"
     _estimated = ("alpha",)
     _probes: ClassVar[dict[str, dict[str, Any]]] = {
         "alpha": {"alpha": 0.6},
@@ -302,6 +304,7 @@ class Holt(Smoothing):
     phi: float | None = _weight(0.95, "what remains of the slope", k.PHI)
     fitted: tuple[float, ...] | None = what_fit_found()
 
+    _worst = "1"
     _estimated = ("alpha", "beta", "phi")
     _probes: ClassVar[dict[str, dict[str, Any]]] = {
         "alpha": {"alpha": 0.6},

@@ -169,6 +169,7 @@ class ARNLS(Forecaster):
         1e-3, "what is added to the energy, relative to its average", low=0.0, kw_only=True, slot=REGULARISER
     )
 
+    _worst = "len(lags)"
     _variants = ({"lags": (1, 12), "loss": losses.huber},)
     _probes = {"loss": {"loss": losses.log_cosh}}
 

@@ -75,6 +75,7 @@ def _kernels(value: Function, learn: Function) -> tuple[Function, Function]:
 class _Intermittent(Forecaster):
     """What the methods share: a step and an ``ahead``."""
 
+    _worst = "1"
     _forms: ClassVar[tuple[Function, Function]]
 
     def _kernel(self) -> Function:

@@ -52,6 +52,8 @@ class Naive(Forecaster):
     Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., section 5.2.
     """
 
+    _worst = "1"
+
     def _kernel(self) -> Function:
         return _naive
 
@@ -126,6 +128,8 @@ class SeasonalNaive(Forecaster):
 
     season: int = param(12, "samples in a season", low=1, fixed=True)
 
+    _worst = "1"
+
     def _kernel(self) -> Function:
         return _seasonal_naive
 
@@ -199,6 +203,8 @@ class Drift(Forecaster):
     Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., section 5.2.
     """
 
+    _worst = "1"
+
     def _kernel(self) -> Function:
         return _drift
 
@@ -250,6 +256,8 @@ class RunningMean(Forecaster):
     ----------
     Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., section 5.2.
     """
+
+    _worst = "1"
 
     def _kernel(self) -> Function:
         return _running_mean
@@ -309,6 +317,8 @@ class WindowAverage(Forecaster):
     """
 
     window: int = param(12, "the last W samples", low=1, fixed=True)
+
+    _worst = "window"
 
     def _kernel(self) -> Function:
         return _window_average

@@ -278,6 +278,7 @@ class _ThetaModel(Forecaster):
     alpha: float = estimated(0.5, "weight of the last sample in the level", low=LOWEST, slot=ALPHA)
     fitted: tuple[float, ...] | None = what_fit_found()
 
+    _worst = "season"
     _estimated: ClassVar[tuple[str, ...]] = ("alpha",)
     _finds_start = True
     _dynamic: ClassVar[bool] = False

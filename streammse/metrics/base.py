@@ -94,6 +94,7 @@ class Windowed(Estimator):
     capacity: int = param(4096, "how many pairs the last seconds hold", low=1, kw_only=True, fixed=True, slot=6)
 
     _p_size = OWN + 2
+    _worst = "capacity if seconds else sqrt(window) if steady else window if window else 1"
     _probes = {
         "window": {"window": 40},
         "halflife": {"halflife": 30.0},

@@ -65,6 +65,7 @@ class MedianOfMeansMSE(MeanMetric):
 
     blocks: int = param(9, "number of blocks", low=1, fixed=True, slot=OWN)
 
+    _worst = "blocks + (capacity if seconds else sqrt(window / blocks) if steady else window / blocks if window else 0)"
     _probes = {
         **MeanMetric._probes,
         "blocks": {"blocks": 5},

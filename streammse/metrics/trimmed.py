@@ -63,6 +63,7 @@ class TrimmedMSE(Windowed):
 
     trim: float = param(0.1, "the share of the largest errors left out", low=0.0, below=1.0, slot=TRIM)
 
+    _worst = "capacity if seconds else log(window) if window else 1"
     _variants = (
         {"window": 16},
         {"halflife": 10.0},
