@@ -196,7 +196,7 @@ def picture(found: list[Latency], path: Path) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda ns, _: seconds(ns * 1e-9)))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("time of one call (logarithmic)")
-    figure.axes[0].legend(loc="upper right", frameon=False, fontsize=9, bbox_to_anchor=(1.0, 0.85))
+    figure.axes[0].legend(loc="lower right", ncols=2, frameon=False, fontsize=9, bbox_to_anchor=(1.0, 0.99))
     figure.savefig(path, dpi=120)
 
 
