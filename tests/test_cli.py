@@ -457,6 +457,7 @@ def test_list_tells_every_algorithm(tmp_path):
     one = run("list", "NLMS", cwd=tmp_path)
     assert "w(n+1)" in one.stdout
     assert "mu = 0.5" in one.stdout
+    assert one.stdout.endswith("worst update: O(taps * references)\n")
     assert "LMS:" not in one.stdout.replace("NLMS:", "")
     assert run("list", "nlms", cwd=tmp_path).stdout == one.stdout
     wrong = run("list", "nlsm", cwd=tmp_path)

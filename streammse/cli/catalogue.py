@@ -74,8 +74,8 @@ def _card(name: str, cls: type[Node], known: Sequence[str] = ()) -> str:
         text += [readable(line.rstrip()) for line in body[start:stop]]
         while not text[-1]:
             text.pop()
-    text.append(f"      worst update: O({cls._worst})")
     lines = _parameters(cls)
     above = [line.split()[0] for line in lines if line in known]
     text += [f"      {', '.join(above)}: as above"] if above else []
-    return "\n".join(text + [line for line in lines if line not in known])
+    worst = f"      worst update: O({cls._worst})"
+    return "\n".join([*text, *(line for line in lines if line not in known), worst])
