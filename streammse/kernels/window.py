@@ -284,7 +284,7 @@ def sliding(statistic: Statistic) -> Window:
         slots = base + PREFIX + k
         place = s[base + PLACE]
         left = get(s, base + PREFIX)
-        if place == length:  # only now, so that what is held still adds up to the last value, bit for bit
+        if place >= length:  # only now, so that what is held still adds up to the last value, bit for bit
             turn(s, slots, int(length))
             place = 0.0
             left = empty()
