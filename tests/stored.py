@@ -69,7 +69,7 @@ STORED: dict[str, tuple[Callable[[], Any], Callable[[Any, int, int], Any]]] = {
     "mse": (lambda: sm.MSE(window=8), measured),
     "trimmed": (lambda: sm.TrimmedMSE(0.25, window=6), measured),
     "canceller": (lambda: sm.NoiseCanceller(taps=3), cleaned),
-    "holt-winters": (lambda: sm.HoltWinters(season=4).fit(series(60, 9)), observed),
+    "holt-winters": (lambda: sm.HoltWinters(season=4, alpha=0.3, beta=0.1, gamma=0.2), observed),
     "local-level": (lambda: sm.LocalLevel(irregular=1.0, level=0.2), observed),
     "ensemble": (lambda: sm.BOA([sm.Naive(), sm.SeasonalNaive(4), sm.NLMS(taps=3)]), observed),
 }
