@@ -16,13 +16,17 @@ from numpy.typing import NDArray
 from ._jit import Function, loop
 from ._jit.instructions import call_ahead, call_step, call_vector_step
 
+#: One sample holds Python's lock: to let it go and take it back is a fifth of the call, and in a live loop any other
+#: thread could then keep it for 5 ms.
+ONE: Any = {"allocates": False, "nogil": False}
+
 
 def bind(step: Function, p: NDArray[np.float64], s: NDArray[np.float64]) -> NDArray[np.int64]:
     """The five words. Whoever keeps their address keeps this array, ``p`` and ``s`` alive."""
     return np.array([step.address, p.ctypes.data, p.size, s.ctypes.data, s.size], dtype=np.int64)
 
 
-@loop("f8(i8,f8,f8)", "f8(i8,f8,omitted)", "f8(i8,f8,none)")
+@loop("f8(i8,f8,f8)", "f8(i8,f8,omitted)", "f8(i8,f8,none)", **ONE)
 def update(bound: int, x: float, d: Any = None) -> Any:
     """One sample from Python: a partial of this is a node's ``update``, with no Python frame between."""
     if d is None:
@@ -30,7 +34,7 @@ def update(bound: int, x: float, d: Any = None) -> Any:
     return call_step(bound, x, d)
 
 
-@loop("f8(i8,f8[::1],f8)", "f8(i8,f8[::1],omitted)", "f8(i8,f8[::1],none)")
+@loop("f8(i8,f8[::1],f8)", "f8(i8,f8[::1],omitted)", "f8(i8,f8[::1],none)", allocates=False)
 def vector_update(bound: int, x: Any, d: Any = None) -> Any:
     """One row of inputs from Python."""
     if d is None:
@@ -38,51 +42,51 @@ def vector_update(bound: int, x: Any, d: Any = None) -> Any:
     return call_vector_step(bound, x, d)
 
 
-@loop("f8(i8,f8,f8)")
+@loop("f8(i8,f8,f8)", **ONE)
 def measure(bound: int, y_true: float, y_pred: float) -> Any:
     """One pair from Python, in the order in which people write it: the truth first."""
     return call_step(bound, y_pred, y_true)
 
 
-@loop("f8(i8,f8,f8[::1])")
+@loop("f8(i8,f8,f8[::1])", allocates=False)
 def vector_measure(bound: int, y_true: float, x: Any) -> Any:
     """The same with a row of inputs."""
     return call_vector_step(bound, x, y_true)
 
 
-@loop("f8(i8,f8)")
+@loop("f8(i8,f8)", **ONE)
 def observe(bound: int, x: float) -> Any:
     """One sample that is both input and observation: a noisy one without a reference, the next one of a series."""
     return call_step(bound, x, x)
 
 
-@loop("f8(i8,f8,f8)")
+@loop("f8(i8,f8,f8)", **ONE)
 def cancel(bound: int, x: float, reference: float) -> Any:
     """One noisy sample with its reference."""
     return call_step(bound, reference, x)
 
 
-@loop("f8(i8,f8,f8[::1])")
+@loop("f8(i8,f8,f8[::1])", allocates=False)
 def vector_cancel(bound: int, x: float, reference: Any) -> Any:
     """One noisy sample with a row of references."""
     return call_vector_step(bound, reference, x)
 
 
-@loop("void(i8,f8[::1],f8[::1],f8[::1])")
+@loop("void(i8,f8[::1],f8[::1],f8[::1])", allocates=False)
 def block(bound: int, x: Any, d: Any, y: Any) -> None:
     """y[t] = step(p, s, x[t], d[t])."""
     for t in range(y.size):
         y[t] = call_step(bound, x[t], d[t])
 
 
-@loop("void(i8,f8[:,::1],f8[::1],f8[::1])")
+@loop("void(i8,f8[:,::1],f8[::1],f8[::1])", allocates=False)
 def vector_block(bound: int, x: Any, d: Any, y: Any) -> None:
     """The same with a row of inputs a sample."""
     for t in range(y.size):
         y[t] = call_vector_step(bound, x[t], d[t])
 
 
-@loop("void(i8[::1],f8[:,::1],f8[:,::1],f8[:,::1],i8,i8)")
+@loop("void(i8[::1],f8[:,::1],f8[:,::1],f8[:,::1],i8,i8)", allocates=False)
 def bank(bound: Any, x: Any, d: Any, y: Any, first: int, last: int) -> None:
     """Rows first to last - 1, each with its own parameters and state."""
     for k in range(first, last):
@@ -90,7 +94,7 @@ def bank(bound: Any, x: Any, d: Any, y: Any, first: int, last: int) -> None:
             y[k, t] = call_step(bound[k], x[k, t], d[k, t])
 
 
-@loop("void(i8[::1],f8[:,:,::1],f8[:,::1],f8[:,::1],i8,i8)")
+@loop("void(i8[::1],f8[:,:,::1],f8[:,::1],f8[:,::1],i8,i8)", allocates=False)
 def vector_bank(bound: Any, x: Any, d: Any, y: Any, first: int, last: int) -> None:
     """The same with a row of inputs a sample."""
     for k in range(first, last):
@@ -98,23 +102,25 @@ def vector_bank(bound: Any, x: Any, d: Any, y: Any, first: int, last: int) -> No
             y[k, t] = call_vector_step(bound[k], x[k, t], d[k, t])
 
 
-@loop("void(i8,f8[::1])")
+@loop("void(i8,f8[::1])", allocates=False)
 def ahead(bound: int, out: Any) -> None:
     """The next values, by the forecaster's own kernel."""
     call_ahead(bound, out)
 
 
-@loop("void(i8,f8[::1],f8[::1],f8[::1])")
+@loop("void(i8,f8[::1],f8[::1],f8[::1])", allocates=False)
 def roll(bound: int, s: Any, scratch: Any, out: Any) -> None:
     """The next values, as what the step gives when every sample is missing; ``bound`` has ``scratch`` for its state."""
-    scratch[:] = s
+    for i in range(s.size):  # spelt out: an assignment of slices takes long to compile
+        scratch[i] = s[i]
     for k in range(out.size):
         out[k] = call_step(bound, nan, nan)
 
 
-@loop("void(i8,f8[::1],f8[::1],f8[:,::1],f8[::1])")
+@loop("void(i8,f8[::1],f8[::1],f8[:,::1],f8[::1])", allocates=False)
 def vector_roll(bound: int, s: Any, scratch: Any, x: Any, out: Any) -> None:
     """The same with a row of known inputs for each of the next values."""
-    scratch[:] = s
+    for i in range(s.size):
+        scratch[i] = s[i]
     for k in range(out.size):
         out[k] = call_vector_step(bound, x[k], nan)

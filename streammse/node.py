@@ -44,12 +44,16 @@ class _Update:
         if node is None:
             return self
         bound = node._bound
-        call: Any = partial(node._entry().compiled, bound.ctypes.data)
+        call: Any = partial(self._call(node), bound.ctypes.data)
         call.keeps = (bound, node._p, node._s)  # alive as long as the call is
         if node._inputs() > 1:
             call = (_checked_input if isinstance(node, Predictor) else _checked_reference)(call, node._inputs())
         node.__dict__["update"] = call
         return call
+
+    def _call(self, node: Any) -> Any:
+        """What is called with the bound kernel and the sample."""
+        return node._entry().compiled
 
 
 def _row(x: ArrayLike, m: int) -> Array:

@@ -82,7 +82,7 @@ def kernel(
     def decorate(step: Step) -> type[Node]:
         if len(inspect.signature(step).parameters) != 4:
             raise TypeError(f"{step.__name__} must be a step(p, s, x, d) that returns y")
-        compiled = (_jit.kernel if inputs == 1 else _jit.vector_kernel)(step, boundscheck=boundscheck)
+        compiled = (_jit.kernel if inputs == 1 else _jit.vector_kernel)(step, allocates=True, boundscheck=boundscheck)
 
         def _size(self: Node) -> int:
             size = int(state(*(self._values[name] for name in shaping))) if callable(state) else int(state)

@@ -33,6 +33,12 @@ def OwnLMS(p, s, x, d):
     return y
 
 
+@kernel
+def hoards(p, s, x, d):
+    """What no kernel may do."""
+    return np.zeros(3)[0] + x
+
+
 @sm.kernel(state=2, estimator=True)
 def OwnMSE(p, s, x, d):
     s[0] += (d - x) ** 2
@@ -411,3 +417,24 @@ def test_kernels_stored_by_other_processes_are_told_apart(tmp_path: Path) -> Non
     alone = [told(kind)[0] for kind in kinds]
     assert alone == [math.sqrt(2.125), 1.25, 2.125]
     assert told(*kinds) == alone
+
+
+def test_a_kernel_that_allocates_is_refused_when_it_is_compiled_but_for_a_users_own() -> None:
+    with pytest.raises(Exception, match=r"NRT required|zeros"):
+        _ = hoards.compiled
+    own = sm.kernel(state=1)(hoards.py_func)
+    assert own().update(2.0) == 2.0
+
+
+def test_a_forecaster_takes_whatever_is_a_number_one_by_one() -> None:
+    node = sm.SES(alpha=0.5)
+    node.update(2)
+    assert node.update(np.float32(4.0)) == 2.0
+    assert node.update(True) == 3.0
+    before = node.snapshot()
+    for wrong in ("four", None, [4.0], 1j):
+        with pytest.raises(TypeError):
+            node.update(wrong)
+    with pytest.raises(TypeError):
+        node.update()
+    assert node.snapshot() == before

@@ -10,8 +10,14 @@ Three decorators, none of which compiles or imports anything by itself:
 
 Called from Python the decorated function stays plain Python, which is what the tests hold the machine code against;
 ``.compiled`` is the machine code, made at the first use and kept on disk by ``cache.py``. A few instructions that numba
-has no word for are in ``instructions.py``. Kernels borrow their arrays (``borrowed.py``), so that no reference is ever
-counted in them; ``.inlined`` is the step for a user's own loop, and ``plain_c.py`` its form for C.
+has no word for are in ``instructions.py``. ``.inlined`` is the step for a user's own loop, and ``plain_c.py`` its form
+for C.
+
+What does not allocate is compiled without numba's runtime: no reference to ``p`` or ``s`` is counted (at a branch that
+calls a ``rare`` function numba counted four times a sample, a third of the time of a step), a slice costs nothing, and
+the compiler has less to do. Whoever calls holds the arrays for as long as the call takes; an allocation, or an array of
+its own that a function gives back, is refused when it is compiled. Kernels do not allocate, a loop says so. A user's
+kernel may, and borrows its arrays (``borrowed.py``).
 """
 
 from __future__ import annotations
@@ -100,13 +106,13 @@ class Function:
         from .borrowed import borrowing
         from .cache import DiskCache, fingerprint
 
-        kernel = bool(set(self.signatures) & {SCALAR, VECTOR, AHEAD})
-        mark = fingerprint((self, inline, silently, borrowing if kernel else None))
+        borrows = self.options.get("_nrt", True) and bool(set(self.signatures) & {SCALAR, VECTOR, AHEAD})
+        mark = fingerprint((self, inline, silently, borrowing if borrows else None))
         # Entries that nobody calls are a third of the time of a build: those from C, and for what only kernels call
         # also those from Python.
         options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **self.options}
         function = _marked(self.py_func, mark)
-        if kernel:
+        if borrows:
             body = numba.njit(no_cpython_wrapper=True, forceinline=True, **options)(function)
             function = _marked(borrowing(body, self.signatures[0]), mark, self.py_func)
         if inline:
@@ -123,6 +129,16 @@ class Function:
     def inlined(self) -> Step:
         """The step for a user's own loop."""
         return Step(self)
+
+    @property
+    def entry(self) -> Any:
+        """What is called in C behind the only signature, for numbers by position.
+
+        It takes two thirds of the time: nothing is chosen among signatures. What stands for a number is what ``float``
+        takes; an array would not be looked at.
+        """
+        (made,) = self.compiled.overloads.values()
+        return made.entry_point
 
     @property
     def address(self) -> int:
@@ -175,34 +191,34 @@ def _marked(py_func: Callable[..., Any], mark: str | None, around: Callable[...,
     return made
 
 
-def helper(py_func: Callable[..., Any]) -> Function:
+def helper(py_func: Callable[..., Any], *, allocates: bool = False) -> Function:
     """A function inlined into the kernels that call it."""
-    return Function(py_func, forceinline=True)
+    return Function(py_func, forceinline=True, _nrt=allocates)
 
 
 def rare(py_func: Callable[..., Any]) -> Function:
     """A function that kernels call but seldom: kept out of line, so that it costs the common path no register."""
-    return Function(py_func)
+    return Function(py_func, _nrt=False)
 
 
-def kernel(py_func: Callable[..., Any], **options: Any) -> Function:
+def kernel(py_func: Callable[..., Any], *, allocates: bool = False, **options: Any) -> Function:
     """``y = step(p, s, x, d)`` with one input."""
-    return Function(py_func, SCALAR, **options)
+    return Function(py_func, SCALAR, _nrt=allocates, **options)
 
 
-def vector_kernel(py_func: Callable[..., Any], **options: Any) -> Function:
+def vector_kernel(py_func: Callable[..., Any], *, allocates: bool = False, **options: Any) -> Function:
     """``y = step(p, s, x, d)`` with a vector of inputs."""
-    return Function(py_func, VECTOR, **options)
+    return Function(py_func, VECTOR, _nrt=allocates, **options)
 
 
 def ahead_kernel(py_func: Callable[..., Any]) -> Function:
     """``ahead(p, s, out)``: fills the next values of a forecaster and leaves ``s`` as it was."""
-    return Function(py_func, AHEAD)
+    return Function(py_func, AHEAD, _nrt=False)
 
 
-def loop(*signatures: str) -> Callable[[Callable[..., Any]], Function]:
+def loop(*signatures: str, allocates: bool = True, nogil: bool = True) -> Callable[[Callable[..., Any]], Function]:
     """A compiled function with signatures of its own; ``omitted`` stands for a last argument left out, None."""
-    return lambda py_func: Function(py_func, *signatures)
+    return lambda py_func: Function(py_func, *signatures, _nrt=allocates, nogil=nogil)
 
 
 def _parse(signature: str) -> Any:

@@ -7,7 +7,7 @@ holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -82,6 +82,9 @@ class _Observe(_Update):
         update.__dict__["keeps"] = (node._bound, node._p, node._s)  # alive as long as the call is
         return update
 
+    def _call(self, node: Any) -> Any:
+        return node._entry().entry
+
 
 class Forecaster(Predictor):
     """A model of one series: ``update`` gives the forecast that stood for a sample, then learns it."""
@@ -118,6 +121,10 @@ class Forecaster(Predictor):
     def _exogenous(self) -> int:
         """How many regressors stand beside every sample; with any, the kernel is a vector kernel."""
         return 0
+
+    def _idle(self) -> Mapping[str, str]:
+        """The estimated parameters that it has no use for, and the part that each belongs to and that is not there."""
+        return {}
 
     @property
     def needs(self) -> int:

@@ -181,7 +181,7 @@ def make_loss(
 def _three(function: Callable[..., float]) -> Function:
     """The function as a helper of (e, a, b)."""
     count = len(inspect.signature(function).parameters)
-    inner = helper(function)
+    inner = helper(function, allocates=True)  # the user's own
     if count == 3:
         return inner
     if count == 2:
