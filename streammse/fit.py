@@ -3,7 +3,8 @@
 A model's parameters and its state before the first sample are flat vectors, so any number in either may be free. The
 search is Levenberg-Marquardt within limits: forecasts are differentiated by running a copy of the kernel beside the
 first for each free number, all of them abreast, so that one pass over the series fills the normal equations and nothing
-grows with its length. A loss other than the squared one is met by weights anew in every round.
+grows with its length. Numbers that tell on the forecasts as one another, only later (``delayed``), share a copy. A loss
+other than the squared one is met by weights anew in every round.
 
 Multiplicative errors (``relative``) are met by Gaussian likelihood: with forecasts m and errors e = (y - m) / m it asks
 for the least n log sum(e^2) + 2 sum(log abs(m)), which is the least sum of squares of e times the geometric mean of m.
@@ -31,7 +32,7 @@ from .node import Array
 T = TypeVar("T")
 
 # what the search is told, and what it tells
-SKIP, RELATIVE, ROUNDS, ENOUGH, DESCENTS = range(5)
+SKIP, RELATIVE, ROUNDS, ENOUGH, DESCENTS, DELAYED = range(6)
 VALUE, COUNT, ROUND, SQUARES, LOGS, RESULTS = range(6)
 
 STEP = 1e-7  # of a finite difference, in units of the number
@@ -58,6 +59,11 @@ class Problem(NamedTuple):
     into what the kernel wants, and ``begin(p, s, y)`` fills the start state from the series, knowing the parameters;
     both are written as an
     ``ahead_kernel``. Errors of the first ``skip`` samples do not count.
+
+    Each of the last ``delayed`` free numbers changes a forecast as the one before it changes the forecast before, and
+    the first forecast not at all. So it is with the phases of an additive season: to start one of them higher is to
+    take a pulse a season off the series, and where no sample is missing the errors are a filter of the series that
+    does not change with time. ``skip`` is 0 then.
     """
 
     kernel: Function
@@ -73,6 +79,7 @@ class Problem(NamedTuple):
     rounds: int = 60
     enough: float = 1e-8
     descents: int = 1
+    delayed: int = 0
 
 
 class Found(NamedTuple):
@@ -179,11 +186,11 @@ def _copy(a: Any, b: Any) -> None:
 
 
 @rare
-def _gather(A: Any, rows: Any, weighed: Any, k: int) -> None:
-    """A += weighed' rows over four samples: one look at A for four of them."""
-    for i in range(k):
+def _gather(A: Any, rows: Any, weighed: Any, n: int, k: int) -> None:
+    """A += weighed' rows over four samples, for its first n rows: one look at A for four of them."""
+    for i in range(n):
         a, b, c, d = weighed[0, i], weighed[1, i], weighed[2, i], weighed[3, i]
-        for j in range(i + 1):
+        for j in range(i, k):
             A[i, j] += (a * rows[0, j] + b * rows[1, j]) + (c * rows[2, j] + d * rows[3, j])
 
 
@@ -244,28 +251,37 @@ def _search(vector: bool) -> Function:
         score: Any,
         least: float,
         k: int,
+        lead: int,
         h: Any,
         g: Any,
         A: Any,
         lean: Any,
+        line: Any,
         rows: Any,
         weighed: Any,
     ) -> bool:
-        """Gradient g and curvature A of the mean loss; False where a forecast is not finite."""
+        """Gradient g and curvature A of the mean loss; False where a forecast is not finite.
+
+        The first ``lead`` numbers have copies of their own.
+        """
         filled = 0
         skip, relative = int(tell[SKIP]), tell[RELATIVE] != 0.0
         first = bounds.ctypes.data
         for i in range(k):
-            g[i] = 0.0
-            lean[i] = 0.0
+            g[i] = lean[i] = line[i] = 0.0
             for j in range(k):
                 A[i, j] = 0.0
         n, begun, squares, logs = 0, False, 0.0, 0.0
+        direct = lead if loss == 0 and not relative else k  # with equal weights sums of later rows follow
         for t in range(y.size):
             m = call(first, x[t], y[t])
             counts = math.isfinite(m) and t >= skip and math.isfinite(y[t])
+            for j in range(k - 1, lead - 1, -1):
+                line[j] = line[j - 1]  # what the number before did to the forecast before
+            for j in range(lead):
+                line[j] = (call(first + 8 * WORDS * (j + 1), x[t], y[t]) - m) * h[j]
             for j in range(k):
-                rows[filled, j] = (call(first + 8 * WORDS * (j + 1), x[t], y[t]) - m) * h[j]
+                rows[filled, j] = line[j]
             if not counts:
                 if begun and not math.isfinite(m):
                     return False
@@ -292,21 +308,24 @@ def _search(vector: bool) -> Function:
                 weighed[filled, i] = w * rows[filled, i]
             filled += 1
             if filled == TOGETHER:
-                _gather(A, rows, weighed, k)
+                _gather(A, rows, weighed, direct, k)
                 filled = 0
         for b in range(filled, TOGETHER):
             for i in range(k):
                 rows[b, i] = weighed[b, i] = 0.0
-        _gather(A, rows, weighed, k)
+        _gather(A, rows, weighed, direct, k)
         if n == 0:
             return False
+        for i in range(direct, k):  # the sum of the same products, but for the last one
+            for j in range(i, k):
+                A[i, j] = A[i - 1, j - 1] - 2.0 * line[i - 1] * line[j - 1]
         factor = 1.0 / n
         if relative:
             size = math.exp(2.0 * logs / n)
             for i in range(k):
                 lean[i] /= n
             for i in range(k):
-                for j in range(i + 1):
+                for j in range(i, k):
                     A[i, j] += lean[i] * g[j] + lean[j] * g[i] + 2.0 * squares * lean[i] * lean[j]
             for i in range(k):
                 g[i] += 2.0 * squares * lean[i]
@@ -315,10 +334,8 @@ def _search(vector: bool) -> Function:
             g[i] *= factor
             if not math.isfinite(g[i]):
                 return False
-            for j in range(i + 1):
+            for j in range(i, k):
                 A[i, j] *= factor
-        for i in range(k):
-            for j in range(i):
                 A[j, i] = A[i, j]
         return True
 
@@ -361,7 +378,8 @@ def _search(vector: bool) -> Function:
         decode = decodes.ctypes.data if addresses[2] != 0 else 0
         each = 8 * WORDS if addresses[2] != 0 else 0
 
-        A, M, g, h, lean = np.empty((k, k)), np.empty((k, k)), np.empty(k), np.empty(k), np.empty(k)
+        A, M = np.empty((k, k)), np.empty((k, k))
+        g, h, lean, line = np.empty(k), np.empty(k), np.empty(k), np.empty(k)
         rows, weighed = np.empty((TOGETHER, k)), np.empty((TOGETHER, k))
         theta, near, step, held = np.empty(k), np.empty(k), np.empty(k), np.zeros(k, dtype=np.bool_)
         start_s, least_s = np.empty(ns), np.empty(ns)
@@ -421,7 +439,8 @@ def _search(vector: bool) -> Function:
             damping, turns, small = 1e-3, 0, 0
             while turns < int(tell[ROUNDS]) and value > 0.0:
                 turns += 1
-                for j in range(active):
+                lead = min(active, k - int(tell[DELAYED]))
+                for j in range(lead):
                     change = STEP * max(abs(theta[j]), unit[j])
                     if theta[j] + change > high[j]:
                         change = -change
@@ -430,7 +449,9 @@ def _search(vector: bool) -> Function:
                     h[j] = 1.0 / (near[j] - theta[j])
                     _place(base_p, base_s, where, near, P, S, j + 1, decode + each * (j + 1))
                 _place(base_p, base_s, where, theta, P, S, 0, decode)
-                if not slopes(bounds, x, y, tell, loss, score, SMALL * gauge, active, h, g, A, lean, rows, weighed):
+                if not slopes(
+                    bounds, x, y, tell, loss, score, SMALL * gauge, active, lead, h, g, A, lean, line, rows, weighed
+                ):
                     break
                 _copy(theta, near)
                 for i in range(active):
@@ -497,7 +518,8 @@ def minimise(problem: Problem, x: Array, y: Array, loss: Loss | None = None) -> 
     addresses = [problem.kernel.address] + [0 if f is None else f.address for f in (problem.begin, problem.decode)]
     places = np.array([(one.where, one.low, one.high, one.unit) for one in problem.free]).reshape(-1, 4)
     relative = problem.relative and chosen is None
-    tell = np.array([problem.skip, relative, problem.rounds, problem.enough, problem.descents], dtype=float)
+    limits = problem.rounds, problem.enough, problem.descents
+    tell = np.array([problem.skip, relative, *limits, problem.delayed], dtype=float)
     p, s, theta = problem.p.copy(), problem.s.copy(), np.zeros(len(problem.free))
     trials = np.ascontiguousarray(problem.trials, dtype=float).reshape(-1, len(problem.free))
     out = np.zeros(RESULTS)

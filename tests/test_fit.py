@@ -139,6 +139,31 @@ def test_a_constant_series_goes_on(node: Forecaster) -> None:
         assert np.isfinite(node.clone().fit(np.zeros(60)).forecast(4)).all()
 
 
+@pytest.mark.parametrize("loss", [None, sm.losses.huber(1.0)], ids=repr)
+@pytest.mark.parametrize(
+    "node",
+    [sm.HoltWinters(7), sm.HoltWinters(7, damped=True), sm.ETS(7, "M", "A", "A"), sm.ETS(7, "A", "N", "A"),
+     sm.HoltWinters(2), sm.HoltWinters(7, alpha=0.2, beta=0.1, gamma=0.1)],
+    ids=repr,
+)  # fmt: skip
+def test_the_phases_of_a_season_share_a_copy_and_nothing_else_changes(node: Forecaster, loss) -> None:
+    problem = node._problem(SEASONAL, SEASONAL)
+    assert problem.delayed == node.season - 2
+    shared, alone = (fit.minimise(one, SEASONAL, SEASONAL, loss) for one in (problem, problem._replace(delayed=0)))
+    assert shared.value == pytest.approx(alone.value, rel=1e-7)
+    np.testing.assert_allclose(shared.theta, alone.theta, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "node", [sm.HoltWinters(7, seasonal="mul"), sm.ETS(7, "A", "M", "A"), sm.ETS(7, "M", "N", "M")]
+)
+def test_no_phase_shares_a_copy_where_one_is_not_the_other_delayed(node: Forecaster) -> None:
+    assert node._problem(SEASONAL, SEASONAL).delayed == 0
+    gap = SEASONAL.copy()
+    gap[41] = np.nan
+    assert sm.HoltWinters(7)._problem(gap, gap).delayed == 0
+
+
 @pytest.mark.parametrize("scale", [1e-9, 1e9])
 def test_the_unit_of_the_series_does_not_matter(scale: float) -> None:
     plain, scaled = sm.HoltWinters(7).fit(SEASONAL), sm.HoltWinters(7).fit(scale * SEASONAL)

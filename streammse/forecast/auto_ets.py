@@ -197,6 +197,7 @@ class AutoETS(Smoothing):
             UNKNOWN,
             self._size(),
             known,
+            whole=known == y.size,
             damped=member.damped,
             relative=member.relative,
             before=None,

@@ -61,14 +61,18 @@ class Smoothing(Forecaster):
 
     # What follows.
 
-    def _check(self) -> None:
-        for name, there, what in (
+    def _idle(self) -> dict[str, str]:
+        parts = (
             ("beta", self._trend() != k.NONE, "trend"),
             ("gamma", self._seasonal() != k.NONE, "season"),
             ("phi", self._damped(), "damped trend"),
-        ):
-            if self._values.get(name) is not None and not there:
-                raise ValueError(f"{name} belongs to a {what}, which {self!r} has not")
+        )
+        return {name: part for name, there, part in parts if not there}
+
+    def _check(self) -> None:
+        for name, part in self._idle().items():
+            if self._values.get(name) is not None:
+                raise ValueError(f"{name} belongs to a {part}, which {self!r} has not")
         if self._seasonal() != k.NONE and self._period() < 2:
             raise ValueError(f"season must be at least 2 where there is a seasonal component, got {self._period()}")
 
@@ -139,6 +143,7 @@ class Smoothing(Forecaster):
             {name: values.get(name) for name in ("alpha", "beta", "gamma", "phi")},
             self._size(),
             known,
+            whole=known == y.size,
             damped=self._damped(),
             relative=self._relative(),
             before=None if found is None else np.array(found[len(self._estimated) :]),
@@ -151,6 +156,7 @@ def smoothing_problem(
     size: int,
     known: int,
     *,
+    whole: bool,
     damped: bool,
     relative: bool,
     before: Array | None,
@@ -158,6 +164,7 @@ def smoothing_problem(
 ) -> fit.Problem | None:
     """The search over the weights and the start states of one member, for a series with so many known samples.
 
+    ``whole`` says that no other samples are in between: then the phases of an additive season differ but in time.
     Without ``states_too`` the start is where backcasting comes to.
     """
     p = p.copy()
@@ -210,9 +217,12 @@ def smoothing_problem(
     for one in free:
         p[one.where] = trials[0, free.index(one)]  # no longer NaN: this one is free
     s = np.zeros(size) if before is None else before.copy()
+    linear = whole and trend != k.MULTIPLICATIVE and seasonal == k.ADDITIVE
+    delayed = int(p[k.SEASON]) - 2 if states and linear else 0
     return fit.Problem(
-        k.ets, p, s, (*free, *states), trials, k.ets_begin, k.ets_decode, relative=relative, enough=ENOUGH
-    )
+        k.ets, p, s, (*free, *states), trials, k.ets_begin, k.ets_decode, relative=relative, enough=ENOUGH,
+        delayed=delayed,
+    )  # fmt: skip
 
 
 def _weight(until: float, doc: str, slot: int, low: float = 0.0) -> Any:
