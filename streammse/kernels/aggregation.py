@@ -279,13 +279,19 @@ def trimmed(p: Any, s: Any, x: float, d: float) -> Any:
         return math.nan
     cut = min(int(p[TRIM] * n), (n - 1) // 2)
     total = 0.0
+    low, high = -math.inf, math.inf  # these lie outside of the middle, and all beyond them
     for k in range(K):
         v = key[k]
+        if not low < v < high:
+            continue
         below = among = 0
         for j in range(P):  # counting has no branch to guess wrong, as sorting has
             below += key[j] < v
             among += key[j] <= v
-        share = min(among, n - cut) - max(below, cut)  # of those equal to v, how many lie in the middle
-        if share > 0:
-            total += v * share / (among - below)
+        if among <= cut:
+            low = v
+        elif below >= n - cut:
+            high = v
+        else:  # of those equal to v, how many lie in the middle
+            total += v * (min(among, n - cut) - max(below, cut)) / (among - below)
     return total / (n - 2 * cut)
