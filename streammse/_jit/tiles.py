@@ -101,28 +101,32 @@ def _build_lay() -> Any:
     word = ir.IntType(64)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        out, gap, ring, to, first, last = args
+        out, gap, ring, to, count = args
         told = builder.gep(make_array(signature.args[0])(context, builder, out).data, [gap])
         waiting = make_array(signature.args[2])(context, builder, ring)
-        width = cgutils.unpack_tuple(builder, waiting.shape)[1]
-        begin = builder.gep(waiting.data, [builder.mul(to, width)])
+        height, width = cgutils.unpack_tuple(builder, waiting.shape)
+        begin = builder.mul(to, width)
+        wrapped = builder.sub(begin, builder.mul(height, width))
+        room = builder.sub(height, to)
         step = builder.add(width, word(1))
-        with cgutils.for_range_slice(builder, first, last, word(1), word) as (j, _):
+        with cgutils.for_range_slice(builder, word(0), count, word(1), word) as (j, _):
             f = builder.load(builder.gep(told, [j]))
-            builder.store(f, builder.gep(begin, [builder.mul(j, step)]))
+            start = builder.select(builder.icmp_signed("<", j, room), begin, wrapped)
+            builder.store(f, builder.gep(waiting.data, [builder.add(start, builder.mul(j, step))]))
         return context.get_dummy_value()
 
-    def lay(typingctx: Any, out: Any, gap: Any, ring: Any, to: Any, first: Any, last: Any) -> Any:
+    def lay(typingctx: Any, out: Any, gap: Any, ring: Any, to: Any, count: Any) -> Any:
         i8 = types.int64
-        return types.void(out, i8, ring, i8, i8, i8), codegen
+        return types.void(out, i8, ring, i8, i8), codegen
 
     return intrinsic(lay)
 
 
-def _lay_in_python(out: Any, gap: int, ring: Any, to: int, first: int, last: int) -> None:
-    for j in range(first, last):
-        ring[to + j, j] = out[gap + j]
+def _lay_in_python(out: Any, gap: int, ring: Any, to: int, count: int) -> None:
+    for j in range(count):
+        ring[(to + j) % len(ring), j] = out[gap + j]
 
 
-#: lay(out, gap, ring, to, first, last): ring[to + j, j] = out[gap + j]; ``to`` is negative for what lies past the wrap
+#: lay(out, gap, ring, to, count): ring[to + j, j] = out[gap + j] for all j below ``count``, the rows taken in a circle;
+#: in one loop, since two whose lengths change at every sample are mispredicted at every sample
 lay = Intrinsic(_build_lay, _lay_in_python)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forecast.base import Estimated, Forecaster
+from ..forecast.base import Forecaster
 from ..node import Array, Node, Predictor
 from .loop import FILTER, GIVEN, OWN, ROLLED, VECTOR
 
@@ -57,20 +57,13 @@ class Contestant:
 
 
 def _open(node: Forecaster) -> bool:
-    """Whether a parameter is still to be estimated; one that the model has no use for (it refuses it) is not."""
+    """Whether a parameter is still to be estimated; one that the model has no use for is not."""
     if not node._open():
         return False
-    for name in node._estimated:
-        if node.params.get(name) is not None:
-            continue
-        if not isinstance(node._params[name], Estimated):
-            return True
-        try:
-            type(node)(**{**node.params, name: getattr(node, name)})
-        except ValueError:
-            continue
-        return True
-    return not node._estimated  # an ensemble has none of its own
+    if not node._estimated:
+        return True  # an ensemble has none of its own
+    values, idle = node.params, node._idle()
+    return any(values.get(name) is None and name not in idle for name in node._estimated)
 
 
 def _with_experts(node: Predictor) -> list[Forecaster]:

@@ -79,7 +79,8 @@ def _copy(one, other):  # type: ignore[no-untyped-def]
 
 @loop(
     "void(i8[::1],f8[::1],f8[::1],f8[::1],f8[::1],f8[:,::1],f8[:,::1],f8[::1],f8[:,:,:,::1],f8[:,:,::1],f8[:,::1],"
-    "i8[::1],f8[::1],f8[::1],f8[:,::1],i8[::1],f8[::1],f8[::1],f8[::1],i8[::1],f8[:,::1],f8[:,:,::1],f8[:,:,::1],i8,i8)"
+    "i8[::1],f8[::1],f8[::1],f8[:,::1],i8[::1],f8[::1],f8[::1],f8[::1],i8[::1],f8[:,::1],f8[:,:,::1],f8[:,:,::1],i8,i8)",
+    allocates=False,
 )
 def rows(
     c: Any,  # the settings
@@ -234,9 +235,7 @@ def rows(
                 for j in range(H):
                     out[gap + j] = given[row, (k - start) // stride, j]
             to = slot + gap if slot + gap < R else slot + gap - R
-            upper = min(H, R - to)
-            lay(out, gap, ring, to, 0, upper)
-            lay(out, gap, ring, to - R, upper, H)
+            lay(out, gap, ring, to, H)
             if keep:
                 i = (k - start) // stride
                 for j in range(H):

@@ -67,7 +67,7 @@ class Result:
     @property
     def mse(self) -> Array:
         """Mean squared error (models, horizon), over all series and origins."""
-        return np.array([scores.figures(one, self._plan, pooled=True)["MSE"] for one in self._sums])
+        return np.array([scores.mean_squares(one) for one in self._sums])
 
     @property
     def scores(self) -> Table:

@@ -16,6 +16,13 @@ from .table import Table
 from .work import Sums
 
 
+def mean_squares(sums: Sums) -> Array:
+    """The mean squared error of each horizon, over all errors together."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        squares, number = (sums.totals[:, :, kind].sum(axis=0).reshape(-1) for kind in (tiles.SQUARED, tiles.COUNT))
+        return np.asarray(squares / number)[: sums.horizon]
+
+
 def figures(sums: Sums, plan: Plan, *, pooled: bool) -> dict[str, Array]:
     """Every score of one model: (horizon,) over all series, or (series, horizon) with ``pooled`` false.
 

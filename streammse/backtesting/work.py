@@ -41,6 +41,9 @@ class Sums:
 
 def each_horizon(prototypes: Sequence[Node], horizon: int) -> tuple[Words, Words, Array, Array, list[Any]]:
     """A copy of each node for every horizon: addresses, words, states, fresh states, and what must stay alive."""
+    if not prototypes:
+        nothing: Array = np.empty(0)
+        return nothing.view(np.int64), np.empty((0, 5), dtype=np.int64), nothing, nothing, []
     sizes = [one._s.size for one in prototypes for _ in range(horizon)]
     states = np.zeros(sum(sizes))
     words = np.zeros((len(sizes), 5), dtype=np.int64)

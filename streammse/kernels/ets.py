@@ -136,24 +136,29 @@ def ets(p: Any, s: Any, x: float, d: float) -> Any:
 
 @ahead_kernel
 def ets_ahead(p: Any, s: Any, out: Any) -> None:
-    """The next values, O(1) each."""
+    """The next values, O(1) each: the line of the trend, then the season on it."""
     trend, seasonal, phi = p[TREND], p[SEASONAL], p[PHI]
-    q, b = s[LEVEL], s[SLOPE]
-    phase = int(s[PHASE])
+    q, b = s[LEVEL], s[SLOPE] if trend != NONE else 0.0
+    if trend != MULTIPLICATIVE and phi == 1.0:
+        for k in range(out.size):  # no value waits for the one before
+            out[k] = q + (k + 1.0) * b
+    else:
+        for k in range(out.size):
+            if trend == MULTIPLICATIVE:
+                if phi != 1.0:
+                    b = b**phi
+                q = min(max(q * b, -LARGEST), LARGEST)
+            else:
+                b *= phi
+                q += b
+            out[k] = q
+    if seasonal == NONE:
+        return
+    at, last = CYCLE + int(s[PHASE]), CYCLE + int(p[SEASON]) - 1
     for k in range(out.size):
-        if trend == ADDITIVE:
-            b *= phi
-            q += b
-        elif trend == MULTIPLICATIVE:
-            if phi != 1.0:
-                b = b**phi
-            q = min(max(q * b, -LARGEST), LARGEST)
-        y = q
-        if seasonal != NONE:
-            c = s[CYCLE + phase]
-            y = q + c if seasonal == ADDITIVE else q * c
-            phase = phase + 1 if phase + 1 < int(p[SEASON]) else 0
-        out[k] = y
+        c = s[at]
+        out[k] = out[k] + c if seasonal == ADDITIVE else out[k] * c
+        at = at + 1 if at < last else CYCLE
 
 
 @ahead_kernel
