@@ -90,12 +90,17 @@ class Function:
                 if self._compiled is None:
                     mark = fingerprint(self)
                     # Entries that nobody calls are a third of the time of a build: those from C, and for what only
-                    # kernels call also those from Python.
+                    # kernels call also those from Python and the machine code itself.
+                    options: dict[str, Any] = {}
+                    if not self.signatures:
+                        from .inlined import Inlined
+
+                        options = {"no_cpython_wrapper": True, "pipeline_class": Inlined}
                     made = numba.njit(
                         nogil=True,
                         error_model="numpy",
                         no_cfunc_wrapper=True,
-                        no_cpython_wrapper=not self.signatures,
+                        **options,
                         **self.options,
                     )(_marked(self.py_func, mark))
                     for signature in self.signatures:
