@@ -13,7 +13,7 @@ from numba.core import codegen, compiler, typed_passes
 from numba.core.compiler_machinery import register_pass
 
 
-class _Library(codegen.JITCodeLibrary):
+class _Library(codegen.JITCodeLibrary):  # type: ignore[misc]
     """Code to be linked into that of callers, never run where it is."""
 
     def _finalize_final_module(self) -> None:
@@ -23,7 +23,7 @@ class _Library(codegen.JITCodeLibrary):
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _Lowering(typed_passes.NativeLowering):
+class _Lowering(typed_passes.NativeLowering):  # type: ignore[misc]
     """Numba's own lowering, into a library that stays without machine code."""
 
     _name = "streammse_inlined_lowering"
@@ -44,13 +44,11 @@ class _Lowering(typed_passes.NativeLowering):
         return True
 
 
-class Inlined(compiler.CompilerBase):
+class Inlined(compiler.CompilerBase):  # type: ignore[misc]
     """Numba's own passes with that lowering."""
 
     def define_pipelines(self) -> list[Any]:
         made = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state, "streammse-inlined")
-        made.passes = [
-            (_Lowering if one is typed_passes.NativeLowering else one, text) for one, text in made.passes
-        ]
+        made.passes = [(_Lowering if one is typed_passes.NativeLowering else one, text) for one, text in made.passes]
         made.finalize()
         return [made]
