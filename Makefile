@@ -1,7 +1,7 @@
 # What CI runs, by name. `python` is the environment's own.
 PYTHON ?= python
 
-.PHONY: check test bench demo coverage
+.PHONY: check test soak bench demo coverage
 
 check:  ## style and types
 	$(PYTHON) -m ruff check .
@@ -10,6 +10,9 @@ check:  ## style and types
 
 test:  ## the whole suite
 	$(PYTHON) -m pytest
+
+soak:  ## the long forms of the fault tests
+	STREAMMSE_SOAK=1 $(PYTHON) -m pytest -n 0 tests/test_cache.py
 
 coverage:  ## with the lines inside compiled kernels, in a throwaway cache
 	cache=$$(mktemp -d) && NUMBA_JIT_COVERAGE=1 STREAMMSE_CACHE=$$cache \

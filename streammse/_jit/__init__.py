@@ -16,7 +16,7 @@ has no word for are in ``instructions.py``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache as _once  # ``cache`` is a module of this room
 from importlib import import_module
 from types import FunctionType
 from typing import Any
@@ -26,7 +26,7 @@ VECTOR = "f8(f8[::1],f8[::1],f8[::1],f8)"
 AHEAD = "void(f8[::1],f8[::1],f8[::1])"
 
 
-@cache
+@_once
 def _numba() -> Any:
     """The compiler, without the quarter of a second that scipy.linalg takes to import.
 
@@ -104,8 +104,8 @@ class Function:
                         **self.options,
                     )(_marked(self.py_func, mark))
                     for signature in self.signatures:
-                        made._cache = DiskCache(self, signature, mark)
-                        made.compile(_parse(signature))
+                        with DiskCache(self, signature, mark) as made._cache:
+                            made.compile(_parse(signature))
                     if self.signatures:
                         made.disable_compile()
                     self._compiled = made
