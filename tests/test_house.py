@@ -29,7 +29,7 @@ FLOORS = [
     {"catalog", "banks", "losses", "named", "own", "theory"},
     {"backtesting"},
     {"io"},
-    {"equations", "plot", "report", "runner", "stories"},
+    {"equations", "plot", "report", "runner", "stories", "warm"},
     {"cli"},
     {"__main__"},
 ]

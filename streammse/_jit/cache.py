@@ -329,6 +329,13 @@ def _sweep(where: Path) -> None:
                     entry.unlink()
 
 
+def holds(function: Function) -> bool:
+    """Whether all forms of a function are in the cache, so that it need not be compiled."""
+    mark = fingerprint(function)
+    paths = [DiskCache(function, signature, mark).path for signature in function.signatures]
+    return all(path is not None and path.exists() for path in paths)
+
+
 def entries() -> dict[str, int]:
     """The entries in the folder and their sizes; none where there is no folder."""
     where = folder()
@@ -350,7 +357,7 @@ def trouble() -> str | None:
     probe = where / f"probe.{secrets.token_hex(20)}"
     try:
         _ready(where, strict=True)
-        write(probe, b"")
+        write(probe, bytes(65536))
         probe.unlink()
     except OSError as error:
         return str(error)
