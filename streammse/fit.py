@@ -26,6 +26,7 @@ import numpy as np
 
 from ._jit import Function, helper, kernel, loop, rare
 from ._jit.instructions import call_ahead, call_step, call_vector_step
+from ._jit.parts import part
 from .kernels.losses import Loss, as_loss
 from .node import Array
 
@@ -40,6 +41,9 @@ COARSE = 1e-3  # a gain below this share ends the search over the parameters alo
 SMALL = 1e-6  # an error below this share of the scale of the series weighs as one of this size (absolute loss)
 TOGETHER = 4  # samples whose slopes are gathered at once
 WORDS = 5  # of a bound kernel, as ``drive.bind`` lays them out
+
+# where the first copy of the model, its ``decode``, ``begin`` and the loss are bound; 0: there is none
+FIRST, DECODE, BEGIN, LOSS, HANDLES = range(5)
 
 
 class Free(NamedTuple):
@@ -128,15 +132,15 @@ def _factor(A: Any, M: Any, g: Any, unit: Any, k: int, damping: float, held: Any
     """step = -(A + damping diag A)^-1 g for the numbers that are not held; False where that has no solution."""
     top = 0.0
     for i in range(k):
-        if not held[i]:
+        if held[i] == 0.0:
             top = max(top, A[i, i] * unit[i] * unit[i])
     if not (0.0 < top < math.inf):
         return False
     for i in range(k):
         for j in range(i):
-            M[i, j] = 0.0 if held[i] or held[j] else A[i, j]
-        M[i, i] = 1.0 if held[i] else A[i, i] * (1.0 + damping) + 1e-12 * top / (unit[i] * unit[i])
-        step[i] = 0.0 if held[i] else -g[i]
+            M[i, j] = 0.0 if held[i] != 0.0 or held[j] != 0.0 else A[i, j]
+        M[i, i] = 1.0 if held[i] != 0.0 else A[i, i] * (1.0 + damping) + 1e-12 * top / (unit[i] * unit[i])
+        step[i] = 0.0 if held[i] != 0.0 else -g[i]
     for j in range(k):
         pivot = M[j, j]
         for i in range(j):
@@ -194,11 +198,6 @@ def _gather(A: Any, rows: Any, weighed: Any, n: int, k: int) -> None:
             A[i, j] += (a * rows[0, j] + b * rows[1, j]) + (c * rows[2, j] + d * rows[3, j])
 
 
-@rare
-def _keep(P: Any, S: Any, bounds: Any, decodes: Any, scored: Any, score: Any) -> None:
-    """What is reached by its address alone lives until here: the compiler frees an array after its last use."""
-
-
 @helper
 def _weight(e: float, score: float, least: float) -> float:
     """Of an error whose loss has this score: the square that has the same slope there."""
@@ -243,7 +242,7 @@ def _search(vector: bool) -> Function:
 
     @rare
     def slopes(
-        bounds: Any,
+        first: int,
         x: Any,
         y: Any,
         tell: Any,
@@ -266,7 +265,6 @@ def _search(vector: bool) -> Function:
         """
         filled = 0
         skip, relative = int(tell[SKIP]), tell[RELATIVE] != 0.0
-        first = bounds.ctypes.data
         for i in range(k):
             g[i] = lean[i] = line[i] = 0.0
             for j in range(k):
@@ -296,7 +294,8 @@ def _search(vector: bool) -> Function:
                 logs += math.log(abs(m))
                 squares += e * e
                 pull = 2.0 * e * y[t] / (m * m)
-                w = 2.0 * (y[t] / (m * m)) ** 2
+                lever = y[t] / (m * m)
+                w = 2.0 * (lever * lever)
                 for j in range(k):
                     lean[j] += rows[filled, j] / m
             elif loss != 0:
@@ -339,10 +338,12 @@ def _search(vector: bool) -> Function:
                 A[j, i] = A[i, j]
         return True
 
-    @loop(f"void(i8[::1],f8[::1],f8[::1],f8[::1],{inputs},f8[::1],i8[::1],f8[:,::1],f8[:,::1],f8[::1],f8[::1],f8[::1])")
+    @loop(
+        f"void(i8[::1],f8[::1],f8[::1],{inputs},f8[::1],i8[::1],f8[::1],f8[:,::1],f8[::1],f8[::1],f8[::1],"
+        "f8[:,::1],f8[:,::1],f8[:,::1],f8[:,::1],f8[:,::1],f8[:,::1],f8[::1])"
+    )
     def search(
-        addresses: Any,
-        tuning: Any,
+        handles: Any,
         base_p: Any,
         base_s: Any,
         x: Any,
@@ -353,40 +354,28 @@ def _search(vector: bool) -> Function:
         tell: Any,
         best: Any,
         out: Any,
+        P: Any,  # the copies: their parameters and states
+        S: Any,
+        A: Any,  # room to work in, which the compiler need not ask for, count and give back
+        M: Any,
+        rows: Any,
+        weighed: Any,
+        room: Any,
     ) -> None:
         """From the starting points to the least mean loss: ``best``, ``base_s`` and ``out`` tell of it."""
         k, np_, ns = where.size, base_p.size, base_s.size
-        low, high, unit = limits[0], limits[1], limits[2]
-        P, S = np.empty((k + 1, np_)), np.zeros((k + 1, ns + 7))
-        bounds, decodes = np.empty((k + 1, WORDS), dtype=np.int64), np.empty((k + 1, WORDS), dtype=np.int64)
-        for j in range(k + 1):
-            bounds[j, 0], decodes[j, 0] = addresses[0], addresses[2]
-            bounds[j, 1], bounds[j, 2] = P.ctypes.data + 8 * np_ * j, np_
-            bounds[j, 3], bounds[j, 4] = S.ctypes.data + 8 * (ns + 7) * j, ns
-            for i in range(1, WORDS):
-                decodes[j, i] = bounds[j, i]
-        starts = np.empty(WORDS, dtype=np.int64)
-        for i in range(1, WORDS):
-            starts[i] = bounds[0, i]
-        starts[0] = addresses[1]
-        score = np.zeros(1)
-        scored = np.empty(WORDS, dtype=np.int64)
-        scored[0], scored[1], scored[2] = addresses[3], tuning.ctypes.data, tuning.size
-        scored[3], scored[4] = score.ctypes.data, 1
-        loss = scored.ctypes.data if addresses[3] != 0 else 0
-        first = bounds.ctypes.data
-        decode = decodes.ctypes.data if addresses[2] != 0 else 0
-        each = 8 * WORDS if addresses[2] != 0 else 0
+        low, high, unit = part(limits, 0, k), part(limits, k, k), part(limits, 2 * k, k)
+        first, decode, begin, loss = handles[FIRST], handles[DECODE], handles[BEGIN], handles[LOSS]
+        each = 8 * WORDS if decode != 0 else 0
 
-        A, M = np.empty((k, k)), np.empty((k, k))
-        g, h, lean, line = np.empty(k), np.empty(k), np.empty(k), np.empty(k)
-        rows, weighed = np.empty((TOGETHER, k)), np.empty((TOGETHER, k))
-        theta, near, step, held = np.empty(k), np.empty(k), np.empty(k), np.zeros(k, dtype=np.bool_)
-        start_s, least_s = np.empty(ns), np.empty(ns)
+        g, h, lean, theta = part(room, 0, k), part(room, k, k), part(room, 2 * k, k), part(room, 3 * k, k)
+        near, step, held, line = part(room, 4 * k, k), part(room, 5 * k, k), part(room, 6 * k, k), part(room, 7 * k, k)
+        start_s, least_s = part(room, 8 * k, ns), part(room, 8 * k + ns, ns)
+        at = 8 * k + 2 * ns
+        tried, told = part(room, at, trials.shape[0]), part(room, at + trials.shape[0], RESULTS)
+        score = part(room, room.size - 1, 1)
         _copy(base_s, start_s)
         gauge = _gauge(y)
-        tried = np.empty(trials.shape[0])
-        told = np.zeros(RESULTS)
         least = math.inf
         for i in range(k):
             if unit[i] <= 0.0:
@@ -410,12 +399,12 @@ def _search(vector: bool) -> Function:
                 if theta[i] != theta[i]:
                     open_ = True
             _copy(start_s, base_s)
-            if open_ and addresses[1] != 0:
+            if open_ and begin != 0:
                 for i in range(k):
                     if theta[i] != theta[i]:
                         theta[i] = base_p[where[i]] if where[i] < np_ else base_s[where[i] - np_]
                 _place(base_p, base_s, where, theta, P, S, 0, decode)
-                call_ahead(starts.ctypes.data, y)
+                call_ahead(begin, y)
                 for i in range(ns):
                     base_s[i] = S[0, i]
             for i in range(k):
@@ -450,12 +439,13 @@ def _search(vector: bool) -> Function:
                     _place(base_p, base_s, where, near, P, S, j + 1, decode + each * (j + 1))
                 _place(base_p, base_s, where, theta, P, S, 0, decode)
                 if not slopes(
-                    bounds, x, y, tell, loss, score, SMALL * gauge, active, lead, h, g, A, lean, line, rows, weighed
+                    first, x, y, tell, loss, score, SMALL * gauge, active, lead, h, g, A, lean, line, rows, weighed
                 ):
                     break
                 _copy(theta, near)
                 for i in range(active):
-                    held[i] = (theta[i] <= low[i] and g[i] > 0.0) or (theta[i] >= high[i] and g[i] < 0.0)
+                    fast = (theta[i] <= low[i] and g[i] > 0.0) or (theta[i] >= high[i] and g[i] < 0.0)
+                    held[i] = 1.0 if fast else 0.0
                 came = value
                 for _ in range(12):
                     if _factor(A, M, g, unit, active, damping, held, step):
@@ -497,10 +487,11 @@ def _search(vector: bool) -> Function:
         out[VALUE] = least
         if least < math.inf:
             _place(base_p, base_s, where, best, P, S, 0, decode)
-            _copy(P[0], base_p)
-            _copy(S[0], base_s)
+            for i in range(np_):
+                base_p[i] = P[0, i]
+            for i in range(ns):
+                base_s[i] = S[0, i]
             measure(first, x, y, tell, loss, out)
-        _keep(P, S, bounds, decodes, scored, score)
 
     return search
 
@@ -515,7 +506,6 @@ def minimise(problem: Problem, x: Array, y: Array, loss: Loss | None = None) -> 
     squared = chosen is None or (chosen.name == "squared" and chosen.given is None)
     scored = 0 if squared else _scored(chosen.value, chosen.score).address  # type: ignore[union-attr]
     tuning = np.array([0.0, 0.0] if chosen is None else [chosen.a, chosen.b])
-    addresses = [problem.kernel.address] + [0 if f is None else f.address for f in (problem.begin, problem.decode)]
     places = np.array([(one.where, one.low, one.high, one.unit) for one in problem.free]).reshape(-1, 4)
     relative = problem.relative and chosen is None
     limits = problem.rounds, problem.enough, problem.descents
@@ -523,19 +513,46 @@ def minimise(problem: Problem, x: Array, y: Array, loss: Loss | None = None) -> 
     p, s, theta = problem.p.copy(), problem.s.copy(), np.zeros(len(problem.free))
     trials = np.ascontiguousarray(problem.trials, dtype=float).reshape(-1, len(problem.free))
     out = np.zeros(RESULTS)
+    k = theta.size
+    P, S = np.empty((k + 1, p.size)), np.zeros((k + 1, s.size + 7))
+    square, gathered = np.empty((2, k, k)), np.empty((2, TOGETHER, k))
+    room = np.zeros(8 * k + 2 * s.size + len(trials) + RESULTS + 1)
+    # a row for each copy, then one for each copy's ``decode``, then ``begin`` and the loss
+    words = np.zeros((2 * k + 4, WORDS), dtype=np.int64)
+    for rows_ in (words[: k + 1], words[k + 1 : 2 * k + 2]):
+        rows_[:, 1], rows_[:, 2] = P.ctypes.data + P.strides[0] * np.arange(k + 1), p.size
+        rows_[:, 3], rows_[:, 4] = S.ctypes.data + S.strides[0] * np.arange(k + 1), s.size
+    words[2 * k + 2] = words[0]
+    words[2 * k + 3] = scored, tuning.ctypes.data, tuning.size, room[-1:].ctypes.data, 1
+    handles = words.ctypes.data + words.strides[0] * np.array([0, k + 1, 2 * k + 2, 2 * k + 3])
+    words[: k + 1, 0] = problem.kernel.address
+    for name, part_, function in (
+        (DECODE, words[k + 1 : 2 * k + 2], problem.decode),
+        (BEGIN, words[2 * k + 2 : 2 * k + 3], problem.begin),
+    ):
+        if function is None:
+            handles[name] = 0
+        else:
+            part_[:, 0] = function.address
+    if scored == 0:
+        handles[LOSS] = 0
     _search(problem.vector).compiled(
-        np.array([*addresses, scored], dtype=np.int64),
-        tuning,
+        handles,
         p,
         s,
         x,
         y,
         places[:, 0].astype(np.int64),
-        np.ascontiguousarray(places[:, 1:].T),
+        places[:, 1:].T.ravel(),
         trials,
         tell,
         theta,
         out,
+        P,
+        S,
+        *square,
+        *gathered,
+        room,
     )
     if not math.isfinite(out[VALUE]):
         return None

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from functools import cache
+from functools import cache as _once  # ``cache`` is a module of this room
 from importlib import import_module
 from types import FunctionType
 from typing import Any
@@ -38,7 +38,7 @@ AHEAD = "void(f8[::1],f8[::1],f8[::1])"
 silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
-@cache
+@_once
 def _numba() -> Any:
     """The compiler, without the quarter of a second that scipy.linalg takes to import.
 
@@ -105,22 +105,32 @@ class Function:
     def _make(self, numba: Any, inline: bool, silently: bool) -> Any:
         from .borrowed import borrowing
         from .cache import DiskCache, fingerprint
+        from .inlined import Inlined
 
         borrows = self.options.get("_nrt", True) and bool(set(self.signatures) & {SCALAR, VECTOR, AHEAD})
         mark = fingerprint((self, inline, silently, borrowing if borrows else None))
         # Entries that nobody calls are a third of the time of a build: those from C, and for what only kernels call
-        # also those from Python.
+        # also those from Python and the machine code itself.
         options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **self.options}
         function = _marked(self.py_func, mark)
+        alone: dict[str, Any] = {"no_cpython_wrapper": True}
+        if (
+            self.__module__.split(".")[0] == "streammse"
+        ):  # what others write may raise errors that machine code makes up
+            alone["pipeline_class"] = Inlined
         if borrows:
-            body = numba.njit(no_cpython_wrapper=True, forceinline=True, **options)(function)
+            body = numba.njit(forceinline=True, **alone, **options)(function)
             function = _marked(borrowing(body, self.signatures[0]), mark, self.py_func)
         if inline:
             options["forceinline"] = True
-        made = numba.njit(no_cpython_wrapper=inline or not self.signatures, **options)(function)
+        if not self.signatures:
+            options |= alone
+        elif inline:
+            options["no_cpython_wrapper"] = True
+        made = numba.njit(**options)(function)
         for signature in self.signatures:
-            made._cache = DiskCache(self, signature, mark)
-            made.compile(_parse(signature))
+            with DiskCache(self, signature, mark) as made._cache:
+                made.compile(_parse(signature))
         if self.signatures:
             made.disable_compile()
         return made

@@ -19,6 +19,7 @@ from .catalogue import list_
 from .denoise import denoise
 from .ending import say
 from .scenario import run
+from .warmup import warmup
 
 __all__ = ["app", "main"]
 
@@ -34,6 +35,7 @@ app.command()(denoise)
 app.command()(backtest)
 app.command()(run)
 app.command("list")(list_)
+app.command()(warmup)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})(bench)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .abreast import warmed_abreast
 from .ending import RefusedError, clean_end, say
 
 if TYPE_CHECKING:
@@ -102,28 +103,29 @@ def backtest(
 
         try:
             field = named.models(models)
-            table = read_table(source, separator)
-            names = columns(table.schema, id_, time, target, regressors or [])
-            least = max(getattr(model, "needs", 1) for model in field.values())
-            table, first = _first_origin(table, names.id, start, least, gap, skip=skip_short)
-            result = function(
-                table,
-                field,
-                horizon=horizon,
-                start=first,
-                stride=stride,
-                gap=gap,
-                window=window,
-                refit=refit,
-                x=regressors or None,
-                complete=complete,
-                keep_errors=plot is not None or forecasts is not None,
-                level=level,
-                season=season,
-                id=names.id,
-                time=names.time,
-                target=names.target,
-            )
+            with warmed_abreast(models):
+                table = read_table(source, separator)
+                names = columns(table.schema, id_, time, target, regressors or [])
+                least = max(getattr(model, "needs", 1) for model in field.values())
+                table, first = _first_origin(table, names.id, start, least, gap, skip=skip_short)
+                result = function(
+                    table,
+                    field,
+                    horizon=horizon,
+                    start=first,
+                    stride=stride,
+                    gap=gap,
+                    window=window,
+                    refit=refit,
+                    x=regressors or None,
+                    complete=complete,
+                    keep_errors=plot is not None or forecasts is not None,
+                    level=level,
+                    season=season,
+                    id=names.id,
+                    time=names.time,
+                    target=names.target,
+                )
         except (ValueError, TypeError) as error:
             short = "samples" in str(error) and not skip_short
             hint = " (--start says how many come before, --skip-short leaves short series out)" if short else ""
