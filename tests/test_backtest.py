@@ -885,15 +885,6 @@ def test_refit_estimates_anew_from_what_is_known():
         np.testing.assert_allclose(result.errors[0, 0, i, : len(said)], y[k : k + 4] - said, rtol=1e-9, atol=1e-9)
 
 
-def test_refit_looks_at_nothing_that_comes_later():
-    y, k = wave(140), 100
-    changed = y.copy()
-    changed[k:] = 1e4
-    a, b = (sm.backtest(z, sm.HoltWinters(12), horizon=3, start=60, refit=7, keep_errors=True) for z in (y, changed))
-    known = a.origins <= k
-    assert a._kept()[0].kept[0, known].tobytes() == b._kept()[0].kept[0, known].tobytes()
-
-
 def test_an_ensemble_and_its_experts():
     y = wave(150)
     experts = [sm.Naive(), sm.SES(alpha=0.3), sm.SeasonalNaive(12)]
