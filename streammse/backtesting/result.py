@@ -166,7 +166,8 @@ class Result:
             columns["cutoff"] = before - begins
         columns["horizon"] = h
         columns[target] = series.y[places]
-        return Table(columns | dict(zip(self.models, told, strict=True)))
+        zones = {} if series.zone is None else dict.fromkeys((time, "cutoff"), series.zone)
+        return Table(columns | dict(zip(self.models, told, strict=True)), zones)
 
     def rolling(self, window: int | None = None, halflife: float | None = None) -> Array:
         """Rolling MSE over the origins: (models, series, origins, horizon), each over the errors up to its origin.
