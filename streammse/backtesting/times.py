@@ -129,7 +129,7 @@ def _texts(words: Any, name: str) -> list[NDArray[np.int64]]:
     ranks = [_dense(one) for one in readings if one is not None]
     if not ranks:
         raise ValueError(f"column {name!r} holds dates that do not exist ({_worst(texts, matches)!r}): {EXPECTED}")
-    return ranks if len(ranks) == 1 or not np.array_equal(*ranks) else ranks[:1]
+    return ranks[:1] if np.array_equal(ranks[0], ranks[-1]) else ranks
 
 
 def _match(text: str) -> dict[str, str] | None:
