@@ -96,7 +96,7 @@ class Portion:
             if not self.skip:
                 raise told from error
             self.sums.drop(row)
-            self.failures.append((row, f"{self._where}: {error}"))
+            self.failures.append((row, str(named(error, self._where))))
 
     def _on(self, first: int, last: int, told: Array, *, fresh: bool, until: int = END) -> None:
         series = self.series

@@ -166,9 +166,9 @@ def backtest(
 
 def _told(failures: list[Failure]) -> str:
     """Those that failed in one line, the first few by name."""
-    first = "; ".join(f"series {one.series!r}, {one.model}: {one.reason}" for one in failures[:3])
-    names = len({str(one.series) for one in failures})
-    return f"{names} series left out of all scores: {first}" + ("; ..." if len(failures) > 3 else "")
+    once = list({str(one.series): one for one in reversed(failures)}.values())[::-1]
+    first = "; ".join(f"series {one.series!r}, {one.model}: {one.reason}" for one in once[:3])
+    return f"{len(once)} series left out of all scores: {first}" + ("; ..." if len(once) > 3 else "")
 
 
 def _season(contestants: list[Contestant]) -> int:

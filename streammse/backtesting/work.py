@@ -49,8 +49,8 @@ class Sums:
 
     def sums(self) -> Array:
         """The sums as (SUMS, series, horizon)."""
-        n = len(self.totals)
-        return self.totals.transpose(2, 0, 1, 3).reshape(loop.SUMS, n, -1)[:, :, : self.horizon]
+        n, tiles = self.totals.shape[:2]
+        return self.totals.transpose(2, 0, 1, 3).reshape(loop.SUMS, n, tiles * LANES)[:, :, : self.horizon]
 
 
 def each_horizon(prototypes: Sequence[Node], horizon: int) -> tuple[Words, Words, Array, Array, list[Any]]:
