@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Number
 from typing import Any
 
@@ -36,6 +36,18 @@ class Series:
     def lengths(self) -> NDArray[np.int64]:
         """Samples of each."""
         return np.diff(self.edges)
+
+    def only(self, rows: NDArray[np.bool_]) -> Series:
+        """Some of them."""
+        there = np.repeat(rows, self.lengths)
+        return replace(
+            self,
+            y=self.y[there],
+            edges=np.concatenate(([0], np.cumsum(self.lengths[rows]))).astype(np.int64),
+            x=self.x[there],
+            names=[name for name, wanted in zip(self.names, rows, strict=True) if wanted],
+            times=None if self.times is None else self.times[there],
+        )
 
     def one(self, row: int) -> Array:
         """The samples of one."""
