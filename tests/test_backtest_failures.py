@@ -140,6 +140,8 @@ def test_memory_of_guests_and_refits_does_not_grow_with_the_series() -> None:
             _ = result.errors
         kept = sm.backtest(wave(1500), model, horizon=H, start=40, keep_errors=True, **more)
         assert kept.mse.tobytes() == result.mse.tobytes()
+        if model is last:
+            assert result.mse.tobytes() == sm.backtest(wave(1500), sm.Naive(), horizon=H, start=40).mse.tobytes()
         assert result.rolling(20).shape == (1, 1, 1460, H)  # the pass runs once more
     tracemalloc.start()
     sm.backtest(wave(1500), last, horizon=H, start=40)
