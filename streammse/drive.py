@@ -7,6 +7,8 @@ bit, because both run the same machine code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -22,8 +24,24 @@ ONE: Any = {"allocates": False, "nogil": False}
 
 
 def bind(step: Function, p: NDArray[np.float64], s: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The five words. Whoever keeps their address keeps this array, ``p`` and ``s`` alive."""
+    """The five words. They hold addresses of ``p`` and ``s``: whoever runs a loop on them keeps both alive."""
     return np.array([step.address, p.ctypes.data, p.size, s.ctypes.data, s.size], dtype=np.int64)
+
+
+def call(run: Function, bound: NDArray[np.int64], *args: Any) -> Any:
+    """One of the loops below on a bound kernel.
+
+    A loop gets the address of the words alone and gives up Python's lock, so nothing in it keeps them alive. This call
+    does, until the loop is done: pass the array itself, and nobody else needs its address.
+    """
+    return run.compiled(bound.ctypes.data, *args)
+
+
+def calling(run: Callable[..., Any], bound: NDArray[np.int64], *args: Any, keeps: tuple[Any, ...]) -> Any:
+    """The same as a C-level partial for many calls, which keeps the words alive, and ``keeps``: p and s."""
+    made: Any = partial(run, bound.ctypes.data, *args)
+    made.keeps = (bound, *keeps)
+    return made
 
 
 @loop("f8(i8,f8,f8)", "f8(i8,f8,omitted)", "f8(i8,f8,none)", **ONE)

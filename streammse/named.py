@@ -23,8 +23,8 @@ def kebab(name: str) -> str:
 
 
 def model_names() -> list[str]:
-    """Every forecaster and filter, as one types it."""
-    found = [kebab(name) for name in catalog.names() if _is_model(name)]
+    """Every forecaster and filter, as one types it; ensembles with their parentheses."""
+    found = [kebab(name) + ("(...)" if _is_ensemble(name) else "") for name in catalog.names() if _is_model(name)]
     return sorted([*found, *(alias for alias in _ALIASES if alias not in found)])
 
 
@@ -32,14 +32,14 @@ def models(text: str) -> dict[str, Predictor]:
     """The models of a list such as ``naive,holt-winters:12,arls:24:forgetting=0.99``, under the names as typed.
 
     Behind a name stand its parameters, each after a colon: in their order, or as ``name=value``. A value in parentheses
-    may hold commas.
+    may hold commas. An ensemble has its models in parentheses behind its name, ``boa(naive,ets:12):eta=0.5``.
 
     Raises
     ------
     ValueError
         When there is no such model (it says which there are), or a parameter cannot be.
     """
-    words = [one.strip() for one in re.split(r",(?![^()]*\))", text)]
+    words = _split(text, ",")
     if not all(words):
         raise ValueError(f"models are names with a comma between them, got {text!r}")
     found: dict[str, Predictor] = {}
@@ -50,10 +50,33 @@ def models(text: str) -> dict[str, Predictor]:
     return found
 
 
+def _split(text: str, mark: str) -> list[str]:
+    """The parts between marks that stand outside of parentheses."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if depth < 0:
+            break
+        if letter == mark and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    if depth != 0:
+        raise ValueError(f"parentheses do not match in {text!r}")
+    return [part.strip() for part in parts]
+
+
 def _model(word: str) -> Predictor:
-    name, *settings = word.split(":")
-    cls = _class(name)
+    head, *settings = _split(word, ":")
+    name, opened, inside = head.partition("(")
+    cls = _class(name.strip())
     given: list[Any] = []
+    if _is_ensemble(cls.__name__):
+        if not opened or not head.endswith(")"):
+            raise ValueError(f"{word}: an ensemble has its models in parentheses, {kebab(cls.__name__)}(naive,ets:12)")
+        given.append(list(models(inside[:-1]).values()))
+    elif opened:
+        raise ValueError(f"{word}: {name} is no ensemble, its parameters stand behind colons")
     named: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -71,9 +94,13 @@ def _model(word: str) -> Predictor:
 
 
 def _is_model(name: str) -> bool:
-    """Whether it is a model of a series; an ensemble needs nodes, which nobody can type here."""
-    where = catalog.where(name) or ""
-    return where.startswith(_ROOMS) and where != "forecast.ensemble"
+    """Whether it is a model of a series."""
+    return (catalog.where(name) or "").startswith(_ROOMS)
+
+
+def _is_ensemble(name: str) -> bool:
+    """Whether it is made of other models."""
+    return catalog.where(name) == "forecast.ensemble"
 
 
 def _class(name: str) -> Any:

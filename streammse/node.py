@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from operator import is_
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, cast, dataclass_transform
@@ -43,9 +43,7 @@ class _Update:
     def __get__(self, node: Any, owner: type) -> Any:
         if node is None:
             return self
-        bound = node._bound
-        call: Any = partial(self._call(node), bound.ctypes.data)
-        call.keeps = (bound, node._p, node._s)  # alive as long as the call is
+        call = drive.calling(self._call(node), node._bound, keeps=(node._p, node._s))
         if node._inputs() > 1:
             call = (_checked_input if isinstance(node, Predictor) else _checked_reference)(call, node._inputs())
         node.__dict__["update"] = call
@@ -232,7 +230,7 @@ class Node:
             own.compiled(self._p, self._s, x.reshape(d.size, self._inputs()), d, y)
         else:
             loop = drive.block if x.ndim == 1 else drive.vector_block
-            loop.compiled(self._bound.ctypes.data, x, d, y)
+            drive.call(loop, self._bound, x, d, y)
 
     #: whether the kernel can raise; then a block keeps a copy of the state to go back to
     _fallible: ClassVar[bool] = False

@@ -135,6 +135,8 @@ def test_columns_by_their_usual_names_need_not_be_said(tmp_path, capsys):
         (["--models", "seasonal-naive:90", "--start", "60"], "too short for seasonal-naive:90: it needs 90 samples"),
         (["--models", "seasonal-naive:200"], "(--start says how many come before, --skip-short leaves"),
         (["--models", "naive", "--level", "90"], "level must be a share below 1, got 90.0: write 0.9"),
+        (["--models", "naive", "--decimal", ";"], "the decimal mark must be . or , got ';'"),
+        (["--models", "naive", "--decimal", ",", "--separator", ","], "separator and decimal mark are both ','"),
         (["--models", "naive", "--x", "price"], "no column 'price': there are shop, month, amount"),
         (["--models", "naive", "-o", "scores.xls"], "cannot write scores.xls: expected a name that ends in .csv"),
         (["--models", "naive", "-o", "no/scores.csv"], "folder no does not exist"),
@@ -215,8 +217,8 @@ def test_names_as_one_types_them():
     every = named.model_names()
     for name in catalog.names():
         where = catalog.where(name)
-        if where.startswith(("forecast.", "filters.")) and where != "forecast.ensemble":
-            assert named.kebab(name) in every
+        if where.startswith(("forecast.", "filters.")):
+            assert named.kebab(name) + ("(...)" if where == "forecast.ensemble" else "") in every
             if name != "ETS":  # as people use the word, ets chooses a member by itself
                 assert named._class(named.kebab(name)) is catalog.get(name)
             assert named._class(name) is catalog.get(name)
@@ -228,6 +230,34 @@ def test_names_as_one_types_them():
         "NLMS(taps=8, mu=0.25)",
     ]
     assert named.models("ar-rls:(1,12)")["ar-rls:(1,12)"].lags == (1, 12)
+    made = named.models(
+        "boa(naive, ets:12,arls:(1,12)),exponential-weights( boa(naive,drift), ses:0.3 ):eta=0.5, naive"
+    )
+    assert list(made) == [
+        "boa(naive, ets:12,arls:(1,12))",
+        "exponential-weights( boa(naive,drift), ses:0.3 ):eta=0.5",
+        "naive",
+    ]
+    first, second, _ = made.values()
+    assert isinstance(first, sm.BOA)
+    assert [repr(one) for one in first.models] == [
+        "Naive()",
+        repr(named.models("ets:12")["ets:12"]),
+        "ARLS(lags=(1, 12))",
+    ]
+    assert second.eta == 0.5
+    assert repr(second.models) == repr((sm.BOA([sm.Naive(), sm.Drift()]), sm.SES(alpha=0.3)))
+    for wrong, message in (
+        ("boa", r"boa: an ensemble has its models in parentheses, boa\(naive,ets:12\)"),
+        ("boa:(naive,ets)", "boa:.*an ensemble has its models in parentheses"),
+        ("boa()", "models are names with a comma between them"),
+        ("boa(niave)", "unknown model 'niave'"),
+        ("boa(naive", "parentheses do not match"),
+        ("boa(naive))", "parentheses do not match"),
+        ("naive(drift)", "naive is no ensemble"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            named.models(wrong)
     with pytest.raises(ValueError, match="parameters in their order come before those by name"):
         named.models("nlms:mu=0.5:3")
     if catalog.where("Theta"):
@@ -263,3 +293,138 @@ def test_series_that_are_too_short_can_be_left_out(tmp_path):
 def _series(path, names):
     rows = [line.split(",") for line in path.read_text().split()[1:]]
     return [[float(y) for name, _, y in rows if name == one] for one in names]
+
+
+def written(path: Path, head: str, rows) -> None:
+    path.write_text(head + "\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+
+
+def told(capsys, *line) -> dict:
+    assert main(["backtest", *map(str, line), "--json"]) == 0, capsys.readouterr().err
+    return json.loads(capsys.readouterr().out)
+
+
+def test_short_means_for_this_protocol_and_without_what_is_missing(tmp_path, capsys) -> None:
+    """``--complete`` asks for a whole horizon, and a missing sample is none that a model could begin with."""
+    lengths = {"a": 60, "b": 34, "c": 80, "holes": 70}
+    rng = np.random.default_rng(0)
+    data = {name: rng.standard_normal(samples) for name, samples in lengths.items()}
+    data["holes"][:28] = np.nan
+    written(
+        tmp_path / "sales.csv",
+        "unique_id,ds,y",
+        [(name, t, "" if np.isnan(y) else y) for name, one in data.items() for t, y in enumerate(one.tolist())],
+    )
+    line = (
+        tmp_path / "sales.csv",
+        "--models",
+        "naive,seasonal-naive:12",
+        "--horizon",
+        10,
+        "--start",
+        30,
+        "--skip-short",
+    )
+    found = told(capsys, *line)
+    assert (found["series"], found["start"]) == (3, 30)
+    found = told(capsys, *line, "--complete")
+    wanted = sm.backtest([data["a"], data["c"]], sm.SeasonalNaive(12), horizon=10, start=30, complete=True)
+    assert found["series"] == 2
+    assert [row["MSE"] for row in found["scores"] if row["model"] != "naive"] == wanted.mse[0].tolist()
+    assert told(capsys, *line[:-3], "--skip-short", "--complete")["start"] >= 12  # nobody says where it starts
+    assert main(["backtest", *map(str, line[:-2]), "90", "--skip-short"]) == 2
+    assert "every series is too short: 91 samples are needed" in capsys.readouterr().err
+
+
+def test_the_first_origin_is_told(tmp_path, capsys) -> None:
+    written(tmp_path / "one.csv", "y", [(t,) for t in range(80)])
+    assert main(["backtest", str(tmp_path / "one.csv"), "--models", "naive", "--horizon", "2"]) == 0
+    assert capsys.readouterr().out.startswith("1 series, 79 errors a model, the first forecast after 40 samples\n")
+
+
+def test_decimal_commas(tmp_path, capsys) -> None:
+    y = np.round(np.cumsum(np.random.default_rng(0).standard_normal(80)) + 50.0, 3)
+    rows = [f"{t};{str(value).replace('.', ',')}" for t, value in enumerate(y.tolist())]
+    (tmp_path / "de.csv").write_text("ds;umsatz\n" + "\n".join(rows))
+    line = (tmp_path / "de.csv", "--models", "naive", "--horizon", 2, "--start", 40)
+    found = told(capsys, *line, "--decimal", ",")
+    assert [row["MSE"] for row in found["scores"]] == sm.backtest(y, sm.Naive(), horizon=2, start=40).mse[0].tolist()
+    for more in ((), ("--target", "umsatz")):
+        assert main(["backtest", *map(str, line), *more]) == 2
+        assert "in 'umsatz' a decimal comma? say --decimal ,)" in capsys.readouterr().err
+
+
+DAYS = [str(np.datetime64("2020-01-01") + t) for t in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("head", "rows", "options", "message"),
+    [
+        (
+            "store,date,sales",
+            [(s, d, 1.5) for s in "ab" for d in DAYS],
+            [],
+            "the times in 'date' repeat, once for each 'store'",
+        ),
+        ("store,date,sales", [(s, d, 1.5) for d in DAYS for s in "ab"], ["--time", "date"], "say --id store"),
+        ("store,year,sales", [(s, k, 1.5) for k in range(50) for s in "ab"], ["--target", "sales"], "say --id store"),
+        ("store,date,sales", [(s, d, 1.5) for s in (1, 2) for d in DAYS], ["--target", "sales"], "say --id store"),
+        ("store,week,sales", [(s, f"week {k}", 1.5) for k in range(50) for s in "ab"], [], "say --id"),
+        ("store,sales", [(s, 1.5) for s in "ab" for _ in range(50)], [], "column 'store' holds one name after another"),
+    ],
+    ids=str,
+)
+def test_several_series_whose_names_nobody_names_are_not_one(head, rows, options, message, tmp_path, capsys) -> None:
+    written(tmp_path / "sales.csv", head, rows)
+    assert main(["backtest", str(tmp_path / "sales.csv"), "--models", "naive", *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "rows"),
+    [
+        ("date,sales,weather", [(d, 1.5, "sun" if t % 3 else "rain") for t, d in enumerate(DAYS)]),
+        ("month,sales,weather", [(t % 12 + 1, 1.5, "sun" if t % 3 else "rain") for t in range(50)]),
+        ("sales,weather", [(1.5, "sun" if t % 3 else "rain") for t in range(50)]),
+        ("store,date,sales", [("a", d, 1.5) for d in DAYS]),
+    ],
+    ids=str,
+)
+def test_a_column_of_words_beside_one_series_does_no_harm(head, rows, tmp_path, capsys) -> None:
+    written(tmp_path / "sales.csv", head, rows)
+    assert told(capsys, tmp_path / "sales.csv", "--models", "naive", "--target", "sales")["series"] == 1
+
+
+def test_regressors_that_are_not_known_ahead(tmp_path, capsys) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(90)
+    y = 2.0 * x + 0.1 * rng.standard_normal(90)
+    written(tmp_path / "x.csv", "y,price", zip(y.tolist(), x.tolist(), strict=True))
+    line = (tmp_path / "x.csv", "--models", "arls:(1,):exogenous=1", "--horizon", 3, "--start", 40, "--x", "price")
+    for more, known in (((), True), (("--x-unknown",), False)):
+        found = told(capsys, *line, *more)
+        wanted = sm.backtest(y, sm.ARLS((1,), exogenous=1), horizon=3, start=40, x=x, x_known=known)
+        assert [row["MSE"] for row in found["scores"]] == wanted.mse[0].tolist()
+
+
+@pytest.mark.filterwarnings("always")  # the command prints its warnings
+def test_series_on_which_a_model_fails_can_be_left_out(tmp_path, capsys) -> None:
+    rng = np.random.default_rng(0)
+    data = {name: 10.0 + rng.standard_normal(60) for name in "abc"}
+    data["b"][5] = -3.0
+    written(
+        tmp_path / "s.csv", "unique_id,ds,y", [(n, t, v) for n, one in data.items() for t, v in enumerate(one.tolist())]
+    )
+    line = (tmp_path / "s.csv", "--models", "naive,holt-winters:12:mul", "--horizon", 2, "--start", 30)
+    assert main(["backtest", *map(str, line)]) == 2
+    error = capsys.readouterr().err
+    assert "series 'b', holt-winters:12:mul at origin 30: " in error
+    assert main(["backtest", *map(str, line), "--skip-failed", "--json"]) == 0
+    done = capsys.readouterr()
+    assert "1 series left out of all scores: series 'b', holt-winters:12:mul: origin 30: " in done.err
+    found = json.loads(done.out)
+    wanted = sm.backtest([data["a"], data["c"]], sm.Naive(), horizon=2, start=30)
+    assert found["series"] == 2
+    assert [row["MSE"] for row in found["scores"] if row["model"] == "naive"] == wanted.mse[0].tolist()

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import copy
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from ..forecast.base import Forecaster
-from ..node import Array, Node, Predictor
+from ..forecast.base import SEEN, Forecaster
+from ..node import Node, Predictor
+from .guests import Guest, invite, name_of
 from .loop import FILTER, GIVEN, OWN, ROLLED, VECTOR
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One model under its name: a node with a compiled kernel, or a Python function (history, h) -> forecasts."""
+    """One model under its name: a node with a compiled kernel, or a guest in Python."""
 
     name: str
     node: Predictor | None = None
-    function: Callable[[Array, int], Any] | None = None
+    guest: Guest | None = None
 
     @property
     def kind(self) -> int:
@@ -48,7 +46,8 @@ class Contestant:
         """
         if self.node is None or not any(one._finds_start for one in _with_experts(self.node)):
             return self
-        return Contestant(self.name, None, _fitted(self.node))
+        node = self.node
+        return Contestant(self.name, None, Guest(lambda y, _: copy.deepcopy(node).fit(y)))  # type: ignore[attr-defined]
 
     @cached_property
     def unfitted(self) -> bool:
@@ -86,7 +85,11 @@ def kind_of(node: Predictor) -> int:
 def field(models: Any) -> list[Contestant]:
     """Everybody who takes part, with names that differ."""
     if isinstance(models, Mapping):
-        return [_contestant(model, str(name)) for name, model in models.items()]
+        names = [str(name) for name in models]
+        doubled = [name for name in names if names.count(name) > 1]
+        if doubled:
+            raise ValueError(f"two models have the name {doubled[0]!r}")
+        return [_contestant(model, name) for name, model in zip(names, models.values(), strict=True)]
     if not isinstance(models, (list, tuple)):
         models = [models]
     if not models:
@@ -98,7 +101,7 @@ def field(models: Any) -> list[Contestant]:
         while name in [other.name for other in found]:
             k += 1
             name = f"{one.name} #{k}"
-        found.append(Contestant(name, one.node, one.function))
+        found.append(Contestant(name, one.node, one.guest))
     return found
 
 
@@ -107,40 +110,24 @@ def _contestant(model: Any, name: str | None) -> Contestant:
         if not isinstance(model, Predictor):
             raise TypeError(f"{model!r} does not forecast: expected a forecaster, a filter or a kernel that predicts")
         return Contestant(name or repr(model), model)
-    if isinstance(model, type):
-        raise TypeError(f"expected a model such as {model.__name__}(...), got the class")
-    if hasattr(model, "fit") and (hasattr(model, "forecast") or hasattr(model, "predict")):
-        return Contestant(name or type(model).__name__, None, _fitted(model))
-    if callable(model):
-        try:
-            inspect.signature(model).bind(None, None)
-        except TypeError:
-            raise TypeError(f"a function that forecasts takes (y, horizon), got {model!r}") from None
-        return Contestant(name or str(getattr(model, "__name__", type(model).__name__)), None, model)
-    raise TypeError(
-        f"expected a forecaster, an object with fit and forecast, or a function (y, horizon), got {model!r}"
-    )
+    guest = invite(model)
+    if guest is None:
+        raise TypeError(
+            f"expected a forecaster, an object with fit and forecast, or a function (y, horizon), got {model!r}"
+        )
+    return Contestant(name or name_of(model), None, guest)
 
 
-def _fitted(model: Any) -> Callable[[Array, int], Any]:
-    def forecasts(y: Array, horizon: int) -> Any:
-        mine = copy.deepcopy(model)  # whatever fitting does to it, the next origin begins afresh
-        fitted = mine.fit(y)
-        target = mine if fitted is None else fitted
-        made = target.forecast(horizon) if hasattr(target, "forecast") else target.predict(horizon)
-        return made["mean"] if isinstance(made, Mapping) else made
+def begun(node: Predictor) -> int:
+    """How many samples it has behind it before its first one, as a fitted statsmodels model has; mostly 0.
 
-    return forecasts
-
-
-def given(one: Contestant, y: Array, origins: range, ahead: int, window: int | None) -> Array:
-    """What a Python model says at each origin, fitted afresh to what was known then: shape (origins, ahead)."""
-    assert one.function is not None
-    found = np.empty((len(origins), ahead))
-    for i, k in enumerate(origins):
-        known = y[max(0, k - window) if window is not None else 0 : k].copy()
-        told = np.asarray(one.function(known, ahead), dtype=np.float64).reshape(-1)
-        if told.size != ahead:
-            raise ValueError(f"expected {ahead} forecasts, got {told.size}")
-        found[i] = told
-    return found
+    A start that was found for the first sample counts as what the model needs to begin.
+    """
+    most = 0
+    for one in _with_experts(node):
+        start = one._s.copy()
+        start[:] = 0.0
+        one._start(start)
+        seen = int(start[SEEN])
+        most = max(most, seen if seen > one.needs else 0)
+    return most

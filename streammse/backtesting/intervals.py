@@ -8,7 +8,6 @@ which its forecast is made, and errors that arrive in between change only later 
 from __future__ import annotations
 
 import math
-from functools import partial
 from statistics import NormalDist
 from typing import Any
 
@@ -28,8 +27,7 @@ class _Learn(_Update):
     def __get__(self, node: Any, owner: type) -> Any:
         if node is None:
             return self
-        call: Any = partial(drive.update.compiled, node._bound.ctypes.data, math.nan)
-        call.keeps = (node._bound, node._p, node._s)  # alive as long as the call is
+        call = drive.calling(drive.update.compiled, node._bound, math.nan, keeps=(node._p, node._s))
         node.__dict__["update"] = call
         return call
 

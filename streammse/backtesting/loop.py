@@ -104,7 +104,7 @@ def rows(
     y: Any,  # all series one after another, and where each begins
     edges: Any,
     x: Any,  # a row of inputs beside each sample
-    given: Any,  # (rows, origins, horizon)
+    given: Any,  # (rows, origins, horizon), or of each only the last ones, in a ring
     kept: Any,  # (rows, origins, horizon), where forecasts are kept
     first: int,
     last: int,
@@ -233,7 +233,7 @@ def rows(
                     out[q] = call_vector_step(beside, x[at], math.nan) if at < beyond else math.nan
             else:
                 for j in range(H):
-                    out[gap + j] = given[row, (k - start) // stride, j]
+                    out[gap + j] = given[row % given.shape[0], (k - start) // stride % given.shape[1], j]
             to = slot + gap if slot + gap < R else slot + gap - R
             lay(out, gap, ring, to, H)
             if keep:

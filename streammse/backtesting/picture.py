@@ -46,7 +46,7 @@ def picture(result: Result, series: int) -> Any:
     origins = result.origins
     window = max(1, min(200, len(origins) // 10))
     for k, errors in enumerate(result._errors()):
-        squares = errors**2
+        squares = errors[result._rows] ** 2
         there = np.isfinite(squares)
         number = there.sum(axis=(0, 2)).astype(float)
         total = np.where(there, squares, 0.0).sum(axis=(0, 2))

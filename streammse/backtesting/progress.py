@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import Any
 
@@ -15,7 +16,7 @@ class Bar:
     def __init__(self, total: int, wanted: bool | None) -> None:
         self._total, self._done = total, 0
         self._wanted = sys.stderr.isatty() if wanted is None else wanted
-        self._begun = time.perf_counter()
+        self._begun, self._lock = time.perf_counter(), threading.Lock()
         self._bar: Any = None
         self._task: Any = None
 
@@ -24,9 +25,14 @@ class Bar:
         """How long to wait before looking again; None: for ever."""
         return 0.2 if self._wanted else None
 
+    def count(self, samples: int) -> None:
+        """So many more are done: any thread may say so."""
+        with self._lock:
+            self._done += samples
+
     def add(self, samples: int) -> None:
-        """So many more are done."""
-        self._done += samples
+        """The same from the thread that draws."""
+        self.count(samples)
         self.look()
 
     def look(self) -> None:

@@ -15,6 +15,7 @@ from ..node import Array
 from . import compare, scores
 from .field import Contestant
 from .plan import Plan, whole
+from .portion import Failure
 from .series import Series
 from .table import Table
 from .work import Sums
@@ -36,16 +37,24 @@ class Result:
         series: Series,
         plan: Plan,
         sums: list[Sums],
-        again: Callable[[bool], list[Sums]],
+        again: Callable[[], list[Sums]],
         *,
         keep_errors: bool,
+        failures: list[Failure],
     ) -> None:
         self._contestants, self._series, self._plan, self._sums = contestants, series, plan, sums
         self._again, self._asked_for_errors = again, keep_errors
+        #: (series, model, reason) of each model that failed, with ``errors="skip"``; such a series counts for no model
+        self.failures = failures
+        out = {one.series for one in failures}
+        self._rows = np.array([name not in out for name in series.names])
+        self._scored = [one.only(self._rows) for one in sums] if failures else sums
 
     def __repr__(self) -> str:
         n, k = len(self._series), len(self.models)
         about = f"{n:,} series, {k} model{'s' * (k != 1)}, horizon {self._plan.horizon}"
+        left = int((~self._rows).sum())
+        about += f", {left} series left out" if left else ""
         return f"<backtest of {about}>\n{self.ranking!r}"
 
     @property
@@ -67,7 +76,7 @@ class Result:
     @property
     def mse(self) -> Array:
         """Mean squared error (models, horizon), over all series and origins."""
-        return np.array([scores.mean_squares(one) for one in self._sums])
+        return np.array([scores.mean_squares(one) for one in self._scored])
 
     @property
     def scores(self) -> Table:
@@ -80,7 +89,7 @@ class Result:
         RMSSE are scaled by the seasonal naive forecast over the first ``start`` samples of their series and averaged
         over the series, as are the further metrics.
         """
-        return scores.by_horizon(self.models, self._sums, self._plan)
+        return scores.by_horizon(self.models, self._scored, self._plan)
 
     @property
     def by_series(self) -> Table:
@@ -90,7 +99,7 @@ class Result:
     @property
     def ranking(self) -> Table:
         """The models, best first, over all horizons: by MSE for one series, by mean RMSSE for several."""
-        return scores.ranking(self.models, self._sums, self._plan)
+        return scores.ranking(self.models, self._scored, self._plan)
 
     @property
     def metrics(self) -> dict[str, Array]:
@@ -103,7 +112,7 @@ class Result:
 
     def _kept(self) -> list[Sums]:
         if self._sums[0].kept.shape[1] == 0 and len(self.origins):
-            self._sums = self._again(True)
+            self._sums = self._again()
         return self._sums
 
     def _targets(self) -> NDArray[np.int64]:
@@ -166,7 +175,8 @@ class Result:
             columns["cutoff"] = before - begins
         columns["horizon"] = h
         columns[target] = series.y[places]
-        return Table(columns | dict(zip(self.models, told, strict=True)))
+        zones = {} if series.zone is None else dict.fromkeys((time, "cutoff"), series.zone)
+        return Table(columns | dict(zip(self.models, told, strict=True)), zones)
 
     def rolling(self, window: int | None = None, halflife: float | None = None) -> Array:
         """Rolling MSE over the origins: (models, series, origins, horizon), each over the errors up to its origin.

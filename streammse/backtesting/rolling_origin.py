@@ -4,39 +4,26 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from ..metrics.base import Windowed
-from ..node import Array, Predictor
-from . import loop
-from .field import Contestant, field, given
+from .checks import TooShort, field_fits, too_short
+from .field import Contestant, field
 from .intervals import Interval
 from .plan import Plan, plan, whole
+from .portion import AT_ONCE, Failure, Portion, by_itself
 from .progress import Bar
 from .result import Result
 from .series import Series, gather
-from .work import Sums, Work
+from .work import Sums
 
-#: errors that one thread works on before it looks around
-AT_ONCE = 2_000_000
 #: errors in all below which a second thread costs more than it saves
 FEW = 100_000
-
-
-@dataclass(frozen=True)
-class Job:
-    """Rows first to last - 1 for one model."""
-
-    model: int
-    first: int
-    last: int
 
 
 def backtest(
@@ -58,6 +45,7 @@ def backtest(
     *,
     x_known: bool = True,
     season: int | None = None,
+    errors: str = "raise",
     id: str = "unique_id",  # noqa: A002
     time: str = "ds",
     target: str = "y",
@@ -79,9 +67,11 @@ def backtest(
     models : a model, a list of them, or a dict of name and model
         Forecasters; filters and kernels of one's own (`sm.kernel`), which get the series as desired signal and its
         last value as input, and forecast further ahead from their own forecasts (with several inputs: the rows of
-        ``x``); any object with ``fit(y)`` and ``forecast(h)`` or ``predict(h)``, and any function ``(y, h)``, which are
-        fitted afresh at every origin, in Python. A model with parameters to estimate is fitted on the first ``start``
-        samples of each series; one that is fitted already keeps its numbers. None starts with what it has learnt.
+        ``x``). And guests, in Python and slowly: a function ``(y, h)``; a function ``(y)`` that returns something
+        fitted; an object with ``fit(y)`` and ``forecast(h)`` or ``predict(h)``, such as those of statsforecast; models
+        and results of statsmodels. A model with parameters to estimate is fitted on the first ``start`` samples of each
+        series, a guest at every origin; one that is fitted already keeps its numbers. None starts with what it has
+        learnt.
     horizon : int
         How many values are forecast from each origin.
     start : int
@@ -94,9 +84,12 @@ def backtest(
         At each origin a fresh model learns the last ``window`` samples alone; by default all samples so far. A model
         whose ``fit`` finds the start as well (exponential smoothing, theta) is fitted to each window.
     refit : int, optional
-        Parameters are estimated again every ``refit`` origins.
+        Parameters are estimated again every ``refit`` origins. A guest is fitted at those origins alone, if in between
+        it can go on with its parameters (``apply(y)``, ``append(new)`` or ``forward(y, h)``), else at every one, as a
+        function ``(y, h)`` always is.
     x : array (T, m), or for several series (n, T, m) or a list of arrays; for a frame the names of its columns
-        What stands beside each sample, for models with regressors.
+        What stands beside each sample, for models with regressors. A guest gets it as a parameter ``x`` (or ``X`` or
+        ``exog``): its ``fit`` the rows beside y, its ``forecast`` those to come, a function ``(y, h, x)`` both in one.
     complete : bool
         True: only origins after which the whole horizon is in the data.
     keep_errors : bool
@@ -114,8 +107,12 @@ def backtest(
     season : int, optional
         Season of the naive forecast that scales MASE and RMSSE, over the first ``start`` samples; by default that of
         the models, else 1.
+    errors : str
+        "raise": the first failure ends the backtest. "skip": a series that is too short, or on which a model fails, is
+        left out of the scores of all models, so that they stay comparable; a warning and ``Result.failures`` name it.
     id, time, target : str
-        The columns of a frame.
+        The columns of a frame; those in the index of a pandas frame count as well. Times as text must be numbers or
+        dates that can be read.
 
     Returns
     -------
@@ -125,7 +122,8 @@ def backtest(
     Raises
     ------
     ValueError
-        When a series is too short for the protocol or for a model; it names both.
+        When a series is too short for the protocol or for a model; it names both. What a model raises comes as one of
+        ValueError, TypeError, ArithmeticError, LookupError and RuntimeError that names series, model and origin.
 
     Examples
     --------
@@ -146,17 +144,31 @@ def backtest(
     if season is None:
         season = _season(contestants)
     asked = plan(horizon, start, stride, gap, window, refit, season, x_known, complete, metrics, level)
-    _long_enough(series, asked, contestants)
+    if errors not in ("raise", "skip"):
+        raise ValueError(f"errors must be 'raise' or 'skip', got {errors!r}")
+    field_fits(contestants, series, asked)
+    short = []
+    for one in too_short(contestants, series, asked):
+        if errors == "raise":
+            raise ValueError(f"series {series.names[one.row]!r} {one.reason}")
+        short.append(one)
     if asked.window is not None:
         contestants = [one.by_window for one in contestants]
     threads = None if workers is None else whole("workers", workers, 1)
-    slow = any(one.node is None or (one.estimates and asked.refit is not None) for one in contestants)
+    work = Backtest(contestants, series, asked, threads, progress, errors == "skip", short)
+    sums, failures = work(bool(keep_errors))
+    if failures:
+        warnings.warn(_told(failures), RuntimeWarning, stacklevel=2)
+    return Result(
+        contestants, series, asked, sums, lambda: work(True)[0], keep_errors=bool(keep_errors), failures=failures
+    )
 
-    def work(keep: bool) -> list[Sums]:
-        return _all(contestants, series, asked, keep, threads, progress)
 
-    keep = bool(keep_errors) or slow
-    return Result(contestants, series, asked, work(keep), work, keep_errors=keep)
+def _told(failures: list[Failure]) -> str:
+    """Those that failed in one line, the first few by name."""
+    once = list({str(one.series): one for one in reversed(failures)}.values())[::-1]
+    first = "; ".join(f"series {one.series!r}, {one.model}: {one.reason}" for one in once[:3])
+    return f"{len(once)} series left out of all scores: {first}" + ("; ..." if len(once) > 3 else "")
 
 
 def _season(contestants: list[Contestant]) -> int:
@@ -168,107 +180,81 @@ def _season(contestants: list[Contestant]) -> int:
     return 1
 
 
-def _long_enough(series: Series, asked: Plan, contestants: list[Contestant]) -> None:
-    lengths = series.lengths
-    if int(lengths.min()) < asked.shortest:
-        row = int(lengths.argmin())
-        parts = f"start={asked.start}"
-        parts += f", gap={asked.gap}" if asked.gap else ""
-        parts += f", horizon={asked.horizon}, complete=True" if asked.complete else ""
-        raise ValueError(
-            f"series {series.names[row]!r} has {lengths[row]} samples: a backtest with {parts} needs at least "
-            f"{asked.shortest}"
+@dataclass(frozen=True)
+class Job:
+    """Rows first to last - 1 for one model."""
+
+    model: int
+    first: int
+    last: int
+
+
+@dataclass
+class Backtest:
+    """Everything that is to be done, as often as it is asked for."""
+
+    contestants: list[Contestant]
+    series: Series
+    asked: Plan
+    workers: int | None
+    progress: bool | None
+    skip: bool
+    short: list[TooShort]
+
+    def __call__(self, keep: bool) -> tuple[list[Sums], list[Failure]]:
+        """Every model on every series: sums, and what failed where failures are skipped."""
+        contestants, series, asked = self.contestants, self.series, self.asked
+        origins = asked.origins(int(series.lengths.max()))
+        sums = [Sums(asked, len(series), origins, keep) for _ in contestants]
+        jobs = _jobs(contestants, series, asked)
+        total = len(series.y) * len(contestants)
+        work = total * max(1, asked.horizon // asked.stride)
+        threads = self.workers or (
+            1 if work < FEW and not any(by_itself(one, asked) for one in contestants) else _cores()
         )
-    known = None
-    for one in contestants:
-        if one.kind == loop.VECTOR:
-            assert one.node is not None
-            m = one.node._inputs()
-            if series.x.shape[1] != m:
-                raise ValueError(f"{one.name} needs x with {m} columns, got {series.x.shape[1]}")
-        if one.needs <= 1:
-            continue
-        if asked.window is not None and asked.window < one.needs:
-            raise ValueError(f"{one.name} needs {one.needs} samples before it can forecast, got window={asked.window}")
-        if known is None:
-            known = _known(series, asked)
-        few = np.flatnonzero(known < one.needs)
-        if few.size:
-            row = int(few[0])
-            raise ValueError(
-                f"series {series.names[row]!r} is too short for {one.name}: it needs {one.needs} samples before it can "
-                f"forecast, and {known[row]} of the first start={asked.start} are known (not missing)"
-            )
+        threads = min(threads, len(jobs))
+        stop, bar = threading.Event(), Bar(total, self.progress)
+        failures = [
+            (row, k, reason) for row, model, reason in self.short for k in range(len(sums)) if model in (None, k)
+        ]
+        hopeless = [frozenset(row for row, k, _ in failures if k == model) for model in range(len(sums))]
+
+        def do(job: Job, tell: Callable[[int], None]) -> None:
+            k = job.model
+            part = Portion(contestants[k], series, asked, sums[k], stop, tell, self.skip, hopeless[k])
+            part.run(job.first, job.last)
+            failures.extend((row, k, reason) for row, reason in part.failures)
+
+        try:
+            if threads == 1:
+                for job in jobs:
+                    do(job, bar.add)
+            else:
+                _in_threads(jobs, do, threads, bar)
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            bar.close()
+        for row, k, _ in failures:
+            sums[k].drop(row)
+        return sums, [Failure(series.names[row], contestants[k].name, reason) for row, k, reason in sorted(failures)]
 
 
-def _known(series: Series, asked: Plan) -> Any:
-    """How many samples are not missing before the first origin."""
-    finite = np.isfinite(series.y)
-    if finite.all():
-        return np.full(len(series), asked.start)
-    total = np.concatenate(([0], np.cumsum(finite)))
-    begin = series.edges[:-1]
-    return total[begin + asked.start] - total[begin]
-
-
-def _all(
-    contestants: list[Contestant],
-    series: Series,
-    asked: Plan,
-    keep: bool,
-    workers: int | None,
-    progress: bool | None,
-) -> list[Sums]:
-    """Every model on every series."""
-    origins = asked.origins(int(series.lengths.max()))
-    sums = [Sums(asked, len(series), origins, keep) for _ in contestants]
-    jobs = _jobs(contestants, series, asked)
-    total = len(series.y) * len(contestants)
-    work = total * max(1, asked.horizon // asked.stride)
-    threads = workers or (1 if work < FEW and not _by_python(contestants, asked) else _cores())
-    threads = min(threads, len(jobs))
-    stop = threading.Event()
-    bar = Bar(total, progress)
-
-    def do(job: Job, tell: Callable[[], None]) -> int:
-        one = contestants[job.model]
-        _do(one, series, asked, sums[job.model], job, stop, tell)
-        return int(series.edges[job.last] - series.edges[job.first])
-
-    try:
-        if threads == 1:
-            for job in jobs:
-                bar.add(do(job, bar.look))
-        else:
-            _in_threads(jobs, do, threads, bar)
-    except BaseException:
-        stop.set()
-        raise
-    finally:
-        bar.close()
-    return sums
-
-
-def _in_threads(jobs: list[Job], do: Callable[[Job, Callable[[], None]], int], threads: int, bar: Bar) -> None:
+def _in_threads(jobs: list[Job], do: Callable[[Job, Callable[[int], None]], None], threads: int, bar: Bar) -> None:
     pool = ThreadPoolExecutor(threads)
     try:
-        waiting = {pool.submit(do, job, _nothing) for job in jobs}
+        waiting = {
+            pool.submit(do, job, bar.count)  # only the thread that began may draw
+            for job in jobs
+        }
         while waiting:
             done, waiting = wait(waiting, timeout=bar.patience, return_when=FIRST_COMPLETED)
             for one in done:
-                bar.add(one.result())
+                one.result()
             bar.look()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _nothing() -> None:
-    """Only the thread that began may draw."""
-
-
-def _by_python(contestants: list[Contestant], asked: Plan) -> bool:
-    """Whether a row takes so long that a thread is worth its start."""
-    return any(one.node is None or one.unfitted or (one.estimates and asked.refit) for one in contestants)
 
 
 def _cores() -> int:
@@ -284,99 +270,6 @@ def _jobs(contestants: list[Contestant], series: Series, asked: Plan) -> list[Jo
     edges = [n * k // parts for k in range(parts + 1)]
     jobs = []
     for k, one in enumerate(contestants):
-        alone = one.node is None or one.unfitted or (one.estimates and asked.refit is not None)
-        bounds = list(range(n + 1)) if alone else edges
+        bounds = list(range(n + 1)) if by_itself(one, asked) else edges
         jobs += [Job(k, a, b) for a, b in pairwise(bounds)]
     return jobs
-
-
-def _do(
-    one: Contestant,
-    series: Series,
-    asked: Plan,
-    sums: Sums,
-    job: Job,
-    stop: threading.Event,
-    tell: Callable[[], None],
-) -> None:
-    """One portion."""
-    work = Work(asked, series.x.shape[1])
-    nothing = np.empty((0, 0, 0))
-    row = job.first
-
-    def on(until: int, fresh: bool, told: Array = nothing) -> None:
-        work.run(series.y, series.edges, series.x, told, sums, row, row + 1, fresh=fresh, until=until)
-        tell()
-        if stop.is_set():
-            raise KeyboardInterrupt
-
-    try:
-        if one.node is None:
-            work.take(None)
-            origins = range(asked.start, asked.start + asked.stride * asked.origins(len(series.one(row))), asked.stride)
-            told = np.full((len(series), len(origins), asked.horizon), np.nan)
-            for i, k in enumerate(origins):
-                told[row, i] = given(one, series.one(row), range(k, k + 1), asked.gap + asked.horizon, asked.window)[
-                    0, asked.gap :
-                ]
-                tell()
-                if stop.is_set():
-                    raise KeyboardInterrupt
-            on(1 << 60, fresh=True, told=told)
-            return
-        if not one.unfitted and not (one.estimates and asked.refit is not None):
-            work.take(one.node)
-            if job.last - job.first > 1:
-                work.run(series.y, series.edges, series.x, nothing, sums, job.first, job.last)
-                tell()
-                if stop.is_set():
-                    raise KeyboardInterrupt
-                return
-            _in_pieces(asked, len(series.one(row)), lambda until, fresh: on(until, fresh=fresh))
-            return
-        node = one.node.clone()
-        if one.unfitted:
-            _fit(node, series, row, asked.start, asked)
-        work.take(node)
-        if asked.refit is None:
-            _in_pieces(asked, len(series.one(row)), lambda until, fresh: on(until, fresh=fresh))
-            return
-        origin, fresh = asked.start + asked.stride * asked.refit, True
-        while origin < len(series.one(row)):
-            on(origin - 1, fresh=fresh)  # the sample before an origin is learnt when the model is fitted
-            fresh = False
-            _fit(node, series, row, origin, asked)
-            _up_to(node, series, row, origin - 1)
-            work.take(node, learnt=True)
-            origin += asked.stride * asked.refit
-        on(1 << 60, fresh=fresh)
-    except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError) as error:
-        if len(series) == 1:
-            raise type(error)(f"{one.name}: {error}") from error
-        raise type(error)(f"series {series.names[row]!r}, {one.name}: {error}") from error
-
-
-def _in_pieces(asked: Plan, samples: int, on: Callable[[int, bool], None]) -> None:
-    """One long series in pieces, so that Ctrl-C need not wait for its end."""
-    size = max(1000, AT_ONCE // max(1, asked.horizon * (asked.window or 1) // asked.stride))
-    fresh = True
-    for until in range(size, samples + size, size):
-        on(until, fresh)
-        fresh = False
-
-
-def _fit(node: Predictor, series: Series, row: int, origin: int, asked: Plan) -> None:
-    """Estimate what is to be estimated from what is known at an origin."""
-    first = max(0, origin - asked.window) if asked.window is not None else 0
-    beside: tuple[ArrayLike, ...] = ()
-    if node._inputs() > 1 or series.x.shape[1]:
-        exogenous = getattr(node, "_exogenous", lambda: 0)()
-        beside = (series.beside(row)[first:origin],) if exogenous else ()
-    node.fit(series.one(row)[first:origin], *beside)  # type: ignore[attr-defined]
-
-
-def _up_to(node: Predictor, series: Series, row: int, origin: int) -> None:
-    """Learn anew what came before, with the parameters as they are now."""
-    exogenous = getattr(node, "_exogenous", lambda: 0)()
-    node.reset()
-    node.run(series.one(row)[:origin], *((series.beside(row)[:origin],) if exogenous else ()))

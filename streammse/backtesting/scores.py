@@ -126,7 +126,7 @@ def ranking(names: Sequence[str], sums: Sequence[Sums], plan: Plan) -> Table:
     scaled = {name: np.array([_mean(one[name]) for one in found]) for name in ("MASE", "RMSSE")}
     values = scaled["RMSSE"] if by_rmsse else mse
     curves = np.where(np.isnan(np.array([one[key] for one in found])), np.inf, [one[key] for one in found])
-    wins = (curves == curves.min(axis=0)).sum(axis=1)
+    wins = ((curves == curves.min(axis=0)) & np.isfinite(curves)).sum(axis=1)
     order = np.argsort(values, kind="stable")  # NaN comes last
     return Table(
         {

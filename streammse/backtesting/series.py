@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Number
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..node import Array, real_array
+from . import times as clock
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Series:
     names: Sequence[Any]
     #: a stamp for each sample, where the caller gave them
     times: NDArray[Any] | None = None
+    #: the time zone in which the caller has them, where they have one
+    zone: str | None = None
     #: how the caller calls name, stamp and sample
     columns: tuple[str, str, str] = ("unique_id", "ds", "y")
 
@@ -33,6 +37,18 @@ class Series:
     def lengths(self) -> NDArray[np.int64]:
         """Samples of each."""
         return np.diff(self.edges)
+
+    def only(self, rows: NDArray[np.bool_]) -> Series:
+        """Some of them."""
+        there = np.repeat(rows, self.lengths)
+        return replace(
+            self,
+            y=self.y[there],
+            edges=np.concatenate(([0], np.cumsum(self.lengths[rows]))).astype(np.int64),
+            x=self.x[there],
+            names=[name for name, wanted in zip(self.names, rows, strict=True) if wanted],
+            times=None if self.times is None else self.times[there],
+        )
 
     def one(self, row: int) -> Array:
         """The samples of one."""
@@ -45,6 +61,10 @@ class Series:
 
 def gather(y: Any, x: Any, id: str, time: str, target: str) -> Series:  # noqa: A002
     """The series in whatever form they come, copied."""
+    if isinstance(y, Series):
+        return y
+    if y is None or isinstance(y, (str, bytes)) or np.isscalar(y):
+        raise TypeError(f"y must be a series, an array (n, T), a list of series or a frame, got {y!r}")
     if isinstance(y, Mapping):
         return _listed(list(y.values()), x, [str(name) for name in y])
     if isinstance(y, (list, tuple)):
@@ -54,6 +74,7 @@ def gather(y: Any, x: Any, id: str, time: str, target: str) -> Series:  # noqa: 
     elif not isinstance(y, np.ndarray):
         import narwhals as nw
 
+        y = _pandas(y, x, id, time, target)
         frame = nw.from_native(y, eager_only=True, pass_through=True)
         if isinstance(frame, nw.DataFrame):
             return _long(frame, x, id, time, target)
@@ -77,6 +98,23 @@ def gather(y: Any, x: Any, id: str, time: str, target: str) -> Series:  # noqa: 
     return Series(np.array(array.reshape(-1)), edges, beside, range(n))
 
 
+def _pandas(given: Any, x: Any, id: str, time: str, target: str) -> Any:  # noqa: A002
+    """A pandas frame with everything that is asked for in its columns: its index may hold some of it."""
+    if type(given).__module__.split(".")[0] != "pandas" or not hasattr(given, "reset_index"):
+        return given
+    wanted = [id, time, *([x] if isinstance(x, str) else x if isinstance(x, (list, tuple)) else ())]
+    frame = given
+    names = list(given.index.names)
+    if given.ndim == 1 and (id in names or time in names):
+        frame = given.to_frame(target)
+    if frame.ndim == 2:
+        levels = [level for level, name in enumerate(names) if name in wanted and name not in frame.columns]
+        frame = frame.reset_index(level=levels) if levels else frame
+        if time in frame.columns and getattr(frame[time].dtype, "name", "").startswith("period"):
+            frame = frame.assign(**{time: frame[time].dt.to_timestamp()})
+    return frame
+
+
 def _listed(several: list[Any], x: Any, names: list[str] | None) -> Series:
     rows = [real_array(one, "y") for one in several]
     if not rows or any(one.ndim != 1 for one in rows):
@@ -97,8 +135,6 @@ def _listed(several: list[Any], x: Any, names: list[str] | None) -> Series:
 
 def _long(frame: Any, x: Any, id: str, time: str, target: str) -> Series:  # noqa: A002
     """A long frame: a row a sample."""
-    import narwhals as nw
-
     there = frame.columns
 
     def has(name: str, usual: str) -> bool:
@@ -121,30 +157,18 @@ def _long(frame: Any, x: Any, id: str, time: str, target: str) -> Series:  # noq
         codes, names = _codes(frame.get_column(id), id)
     else:
         codes, names = np.zeros(len(y), dtype=np.int64), [0]
-    times = order = None
-    contiguous = bool((np.diff(codes) >= 0).all())
+    stamps = order = zone = None
     if has(time, "ds"):
-        stamps = frame.get_column(time)
-        if stamps.null_count():
-            raise ValueError(f"column {time!r} has empty cells: every row needs its time")
-        if stamps.dtype.is_numeric():
-            times = rank = _plain(stamps.cast(nw.Int64 if stamps.dtype.is_integer() else nw.Float64))
-        else:
-            times = _stamps(stamps)
-            rank = times if times.dtype.kind == "M" else _rank(stamps)
-        same = codes[1:] == codes[:-1]
-        if not (contiguous and (rank[1:] > rank[:-1])[same].all()):
-            order = np.lexsort((rank, codes))
-            a, b = codes[order], rank[order]
-            twice = (a[1:] == a[:-1]) & (b[1:] == b[:-1])
-            if twice.any():
-                at = order[1:][twice][0]
-                raise ValueError(f"series {names[codes[at]]!r} has two rows for {time} {times[at]}")
-    elif not contiguous:
+        known = clock.read(frame.get_column(time), time)
+        stamps, zone = known.stamps, known.zone
+        order = clock.sorting(
+            codes, known, lambda row: f"series {names[codes[row]]!r} has two rows for {time} {known.stamps[row]}", time
+        )
+    elif not (np.diff(codes) >= 0).all():
         order = np.argsort(codes, kind="stable")
     if order is not None:
         codes, y = codes[order], y[order]
-        times = times[order] if times is not None else None
+        stamps = stamps[order] if stamps is not None else None
         beside = beside[order] if beside is not None else None
     edges = np.searchsorted(codes, np.arange(len(names) + 1)).astype(np.int64)
     return Series(
@@ -152,7 +176,8 @@ def _long(frame: Any, x: Any, id: str, time: str, target: str) -> Series:  # noq
         edges,
         np.empty((len(y), 0)) if beside is None else np.ascontiguousarray(beside),
         names,
-        times,
+        stamps,
+        zone,
         (id, time, target),
     )
 
@@ -160,12 +185,16 @@ def _long(frame: Any, x: Any, id: str, time: str, target: str) -> Series:  # noq
 def _numbers(column: Any, name: str) -> Array:
     import narwhals as nw
 
+    if column.dtype == nw.Object:
+        cells = column.to_list()
+        if all(cell is None or isinstance(cell, Number) for cell in cells):  # of Python's own types, such as Decimal
+            return real_array([np.nan if cell is None else cell for cell in cells], f"column {name!r}")
     if not (column.dtype.is_numeric() or column.dtype == nw.Boolean or column.null_count() == len(column)):
         rows = (row for row, cell in enumerate(column.to_list()) if cell is not None and not _is_number(cell))
         row = next(rows, None)
         told = "" if row is None else f" (row {row}: {column[row]!r})"
         raise TypeError(f"column {name!r} must hold numbers, got {column.dtype}{told}")
-    return _plain(column.cast(nw.Float64))
+    return clock.plain(column.cast(nw.Float64))
 
 
 def _is_number(cell: Any) -> bool:
@@ -182,62 +211,11 @@ def _codes(column: Any, name: str) -> tuple[NDArray[np.int64], list[Any]]:
 
     if column.null_count():
         raise ValueError(f"column {name!r} has empty cells: every row needs the name of its series")
-    arrow = _whole(column)
+    arrow = clock.whole(column)
     plain = not pa.types.is_dictionary(arrow.type)
     arrow = arrow.dictionary_encode() if plain else arrow
-    codes, every = _buffer(arrow.indices.cast(pa.int64()), np.int64), arrow.dictionary.to_pylist()
+    codes, every = clock.buffer(arrow.indices.cast(pa.int64()), np.int64), arrow.dictionary.to_pylist()
     if plain:
         return codes, every
     used, codes = np.unique(codes, return_inverse=True)
     return codes.astype(np.int64), [every[k] for k in used.tolist()]
-
-
-def _whole(column: Any) -> Any:
-    """A column as one Arrow array."""
-    import pyarrow as pa
-
-    arrow = column.to_arrow()
-    return arrow.combine_chunks() if isinstance(arrow, pa.ChunkedArray) else arrow
-
-
-def _buffer(arrow: Any, kind: type) -> NDArray[Any]:
-    """The numbers of an Arrow array; its own ``to_numpy`` imports pandas."""
-    if len(arrow) == 0:
-        return np.empty(0, kind)
-    return np.frombuffer(arrow.buffers()[1], kind)[arrow.offset : arrow.offset + len(arrow)]
-
-
-def _plain(column: Any) -> NDArray[Any]:
-    """A column of numbers as an array of one's own; what is null is NaN."""
-    import pyarrow as pa
-
-    arrow = _whole(column)
-    values = _buffer(arrow, np.int64 if pa.types.is_int64(arrow.type) else np.float64).copy()
-    bits = arrow.buffers()[0] if len(arrow) else None
-    if arrow.null_count and bits is not None:
-        there = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
-        values[there[arrow.offset : arrow.offset + len(arrow)] == 0] = np.nan
-    return values
-
-
-def _stamps(column: Any) -> NDArray[Any]:
-    """Dates and moments as numpy has them, anything else as it is."""
-    import pyarrow as pa
-
-    arrow = _whole(column)
-    if pa.types.is_date(arrow.type):
-        return _buffer(arrow.cast(pa.date32()).cast(pa.int32()).cast(pa.int64()), np.int64).astype("datetime64[D]")
-    if pa.types.is_timestamp(arrow.type):
-        return _buffer(arrow.cast(pa.int64()), np.int64).view(f"datetime64[{arrow.type.unit}]").copy()
-    found = np.empty(len(arrow), dtype=object)
-    found[:] = arrow.to_pylist()
-    return found
-
-
-def _rank(column: Any) -> NDArray[Any]:
-    """Times that are no numbers, as numbers in the same order."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    ranks = pc.rank(_whole(column), sort_keys="ascending", tiebreaker="dense")
-    return _buffer(ranks.cast(pa.int64()), np.int64)

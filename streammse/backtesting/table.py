@@ -26,7 +26,8 @@ class Table:
     (array([0., 0.]), ['model', 'horizon', 'n'])
     """
 
-    def __init__(self, columns: dict[str, Any]) -> None:
+    def __init__(self, columns: dict[str, Any], zones: dict[str, str] | None = None) -> None:
+        self._zones = zones or {}  # of moments, which are kept in UTC
         self._columns: dict[str, NDArray[Any]] = {name: np.asarray(one) for name, one in columns.items()}
 
     @property
@@ -65,7 +66,10 @@ class Table:
     def to_pandas(self) -> Any:
         """A pandas frame."""
         pd: Any = import_module("pandas")  # half typed, and only here
-        return pd.DataFrame(self._columns, copy=False)
+        frame = pd.DataFrame(self._columns, copy=False)
+        for name, zone in self._zones.items():
+            frame[name] = frame[name].dt.tz_localize("UTC").dt.tz_convert(zone)
+        return frame
 
     def to_polars(self) -> Any:
         """A polars frame."""
@@ -88,7 +92,7 @@ class Table:
         """As an Arrow table; NaN stays NaN, or becomes null."""
         import pyarrow as pa
 
-        return pa.table({name: _column(one, nulls) for name, one in self._columns.items()})
+        return pa.table({name: _column(one, nulls, self._zones.get(name)) for name, one in self._columns.items()})
 
     def __repr__(self) -> str:
         cells = [[name, *map(_shown, one[:SHOWN].tolist())] for name, one in self._columns.items()]
@@ -109,7 +113,7 @@ def _place(path: Any) -> Any:
     return fspath(path) if isinstance(path, PathLike) else path
 
 
-def _column(values: NDArray[Any], nulls: bool) -> Any:
+def _column(values: NDArray[Any], nulls: bool, zone: str | None = None) -> Any:
     """An Arrow array, made of buffers: ``pa.array`` imports pandas, if only to see whether this is a frame."""
     import pyarrow as pa
 
@@ -121,7 +125,7 @@ def _column(values: NDArray[Any], nulls: bool) -> Any:
         return pa.Array.from_buffers(pa.large_string(), len(words), buffers).cast(pa.string())
     if values.dtype.kind == "M":
         unit = np.datetime_data(values.dtype)[0]
-        kind = pa.timestamp(unit if unit in ("s", "ms", "us", "ns") else "s")
+        kind = pa.timestamp(unit if unit in ("s", "ms", "us", "ns") else "s", zone)
         plain = values.astype(f"datetime64[{kind.unit}]").view(np.int64)
         made = pa.Array.from_buffers(kind, len(plain), [None, pa.py_buffer(plain)])
         return made.cast(pa.date32()) if unit == "D" else made

@@ -9,7 +9,7 @@ import numpy as np
 from ..node import Array
 from .field import Contestant
 from .plan import Plan
-from .rolling_origin import _fit, _up_to
+from .portion import fit_at, up_to
 from .series import Series
 
 
@@ -28,7 +28,7 @@ def weights(one: Contestant, series: Series, row: int, plan: Plan) -> Array:
         raise ValueError(f"{one.name} has no weights: expected an ensemble that weighs its models")
     node: Any = one.node.clone() if one.node is not None else None
     if one.unfitted:
-        _fit(node, series, row, plan.start, plan)
+        fit_at(node, series, row, plan.start, plan)
         node.reset()  # a fit has learnt what it saw, but the pass begins with nothing
     y = series.one(row)
     found = np.empty((plan.origins(len(y)), len(node.models)))
@@ -36,8 +36,8 @@ def weights(one: Contestant, series: Series, row: int, plan: Plan) -> Array:
     for i in range(len(found)):
         origin = plan.start + i * plan.stride
         if plan.refit is not None and one.estimates and i and i % plan.refit == 0:
-            _fit(node, series, row, origin, plan)
-            _up_to(node, series, row, origin)
+            fit_at(node, series, row, origin, plan)
+            up_to(node, series, row, origin)
         elif plan.window is not None:
             node.reset().run(y[max(0, origin - plan.window) : origin])
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -33,10 +34,23 @@ class Sums:
         self.values = np.full((series, len(plan.metrics) * H), np.nan)
         self.kept = np.full((series, origins, H), np.nan) if keep else np.empty((series, 0, H))
 
+    def drop(self, row: int) -> None:
+        """Nothing is known of a series."""
+        self.totals[row], self.covers[row], self.scales[row] = 0.0, 0.0, 0.0
+        self.values[row], self.kept[row] = np.nan, np.nan
+
+    def only(self, rows: NDArray[np.bool_]) -> Sums:
+        """What is kept of some of the series, without their forecasts."""
+        some = copy(self)
+        for name in ("totals", "covers", "scales", "values"):
+            setattr(some, name, getattr(self, name)[rows])
+        some.kept = np.empty((int(rows.sum()), 0, self.horizon))
+        return some
+
     def sums(self) -> Array:
         """The sums as (SUMS, series, horizon)."""
-        n = len(self.totals)
-        return self.totals.transpose(2, 0, 1, 3).reshape(loop.SUMS, n, -1)[:, :, : self.horizon]
+        n, tiles = self.totals.shape[:2]
+        return self.totals.transpose(2, 0, 1, 3).reshape(loop.SUMS, n, tiles * LANES)[:, :, : self.horizon]
 
 
 def each_horizon(prototypes: Sequence[Node], horizon: int) -> tuple[Words, Words, Array, Array, list[Any]]:

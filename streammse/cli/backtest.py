@@ -14,6 +14,7 @@ from .ending import RefusedError, clean_end, say
 
 if TYPE_CHECKING:
     from ..backtesting import Result
+    from ..backtesting.series import Series
 
 
 def backtest(
@@ -23,7 +24,10 @@ def backtest(
     models: Annotated[
         str,
         typer.Option(
-            "--models", "-m", metavar="M,M,...", help="Names with their parameters: naive,seasonal-naive:12,ets:12."
+            "--models",
+            "-m",
+            metavar="M,M,...",
+            help="Names with their parameters: naive,seasonal-naive:12,ets:12; ensembles: 'boa(naive,ets:12)'.",
         ),
     ],
     horizon: Annotated[int, typer.Option("--horizon", metavar="H", help="Samples ahead.")] = 12,
@@ -41,6 +45,9 @@ def backtest(
         list[str] | None,
         typer.Option("--x", metavar="C", help="A column known beside every sample, also ahead; may be repeated."),
     ] = None,
+    unknown: Annotated[
+        bool, typer.Option("--x-unknown", help="The columns of --x are not known ahead: their last row stands for it.")
+    ] = False,
     start: Annotated[
         int | None,
         typer.Option(
@@ -62,6 +69,9 @@ def backtest(
     skip_short: Annotated[
         bool, typer.Option("--skip-short", help="Leave out series that end before a first forecast could be scored.")
     ] = False,
+    skip_failed: Annotated[
+        bool, typer.Option("--skip-failed", help="Leave out series on which a model fails, in place of an end.")
+    ] = False,
     level: Annotated[
         float | None, typer.Option(metavar="L", help="Intervals for this share of the truths, such as 0.9.")
     ] = None,
@@ -82,6 +92,7 @@ def backtest(
     separator: Annotated[
         str | None, typer.Option(metavar="S", help="CSV: one character, or tab; by default the first line tells.")
     ] = None,
+    decimal: Annotated[str, typer.Option(metavar="S", help="CSV: the decimal mark, . or a comma.")] = ".",
 ) -> None:
     """Try models on the past: from every origin forecast the next values, and score them as their truth arrives.
 
@@ -99,17 +110,20 @@ def backtest(
         _apart(source, output, forecasts, plot)
         from .. import named
         from ..backtesting import backtest as function
+        from ..backtesting.series import gather
         from ..io.columns import columns
 
         try:
             field = named.models(models)
             with warmed_abreast(models):
-                table = read_table(source, separator)
-                names = columns(table.schema, id_, time, target, regressors or [])
+                table = read_table(source, separator, decimal)
+                names = columns(table, id_, time, target, regressors or [])
+                series = gather(table, regressors or None, names.id, names.time, names.target)
                 least = max(getattr(model, "needs", 1) for model in field.values())
-                table, first = _first_origin(table, names.id, start, least, gap, skip=skip_short)
+                beyond = gap + (horizon if complete else 1)
+                series, first = _first_origin(series, start, least, beyond, skip=skip_short)
                 result = function(
-                    table,
+                    series,
                     field,
                     horizon=horizon,
                     start=first,
@@ -117,14 +131,12 @@ def backtest(
                     gap=gap,
                     window=window,
                     refit=refit,
-                    x=regressors or None,
                     complete=complete,
                     keep_errors=plot is not None or forecasts is not None,
                     level=level,
+                    x_known=not unknown,
                     season=season,
-                    id=names.id,
-                    time=names.time,
-                    target=names.target,
+                    errors="skip" if skip_failed else "raise",
                 )
         except (ValueError, TypeError) as error:
             short = "samples" in str(error) and not skip_short
@@ -139,23 +151,31 @@ def backtest(
             write_table(result.scores, output)
 
 
-def _first_origin(table: Any, column: str, start: int | None, least: int, gap: int, *, skip: bool) -> tuple[Any, int]:
-    """How many samples come before the first forecast, and the table, where asked for without what is shorter."""
-    from ..io.columns import lengths, without
+def _first_origin(series: Series, start: int | None, least: int, beyond: int, *, skip: bool) -> tuple[Series, int]:
+    """How many samples come before the first forecast, and the series, where asked for without those too short.
 
-    found = lengths(table, column)
+    A model needs ``least`` samples that are not missing, and ``beyond`` of them come after the first origin at least.
+    """
+    import numpy as np
+
+    from ..backtesting.checks import known
+
+    long = series.lengths >= (start or least) + beyond
+    there = series.only(long) if skip and long.any() else series
+    shortest = int(there.lengths.min())
+    if start is None:
+        roomy = min(least + least // 2, shortest - beyond)  # some samples may be missing, and few make a poor start
+        start = max(least, roomy, min(100, shortest // 2, shortest - beyond))
     if skip:
-        short = [name for name, number in found.items() if number <= (start or least) + gap]
-        found = {name: number for name, number in found.items() if name not in short}
-        if short and found:
-            table = without(table, column, short)
+        enough = long & (known(series, start) >= least)
+        short = [name for name, fine in zip(series.names, enough, strict=True) if not fine]
+        if len(short) == len(series):
+            raise RefusedError(f"every series is too short: {start + beyond} samples are needed, {least} of them known")
+        if short:
             told = ", ".join(map(str, short[:5])) + (", ..." if len(short) > 5 else "")
             say(f"{len(short)} series too short, left out: {told}")
-    shortest = min(found.values(), default=0)
-    if start is not None:
-        return table, start
-    roomy = min(least + least // 2, shortest - gap - 1)  # some samples may be missing, and few make a poor start
-    return table, max(least, roomy, min(100, shortest // 2))
+            series = series.only(np.asarray(enough))
+    return series, start
 
 
 def _picture_format(plot: str) -> None:
@@ -189,7 +209,7 @@ def _tell_scores(result: Result, start: int, as_json: bool, place: Any) -> None:
         import json
 
         told = {
-            "series": len(result.series),
+            "series": len(result.series) - len({one.series for one in result.failures}),
             "start": start,
             "horizon": result.mse.shape[1],
             "ranking": list(result.ranking.rows()),
@@ -200,5 +220,7 @@ def _tell_scores(result: Result, start: int, as_json: bool, place: Any) -> None:
     from ..io.block import counted
 
     n = int(result.scores["n"].sum()) // len(result.models)
-    print(f"{counted(len(result.series), 'series').replace('seriess', 'series')}, {n:,} errors a model", file=place)
+    left = len({one.series for one in result.failures})
+    several = counted(len(result.series) - left, "series").replace("seriess", "series")
+    print(f"{several}, {counted(n, 'error')} a model, the first forecast after {counted(start, 'sample')}", file=place)
     print(result.ranking, file=place)

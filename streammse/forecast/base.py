@@ -8,7 +8,6 @@ holds the two together.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -72,14 +71,13 @@ class _Observe(_Update):
     def __get__(self, node: Any, owner: type) -> Any:
         if node is None or not node._exogenous():
             return super().__get__(node, owner)
-        call: Any = partial(drive.vector_measure.compiled, node._bound.ctypes.data)
+        call = drive.calling(drive.vector_measure.compiled, node._bound, keeps=(node._p, node._s))
         m = node._exogenous()
 
         def update(y: float, x: ArrayLike) -> float:
             return float(call(y, _row(x, m)))
 
         node.__dict__["update"] = update
-        update.__dict__["keeps"] = (node._bound, node._p, node._s)  # alive as long as the call is
         return update
 
     def _call(self, node: Any) -> Any:
@@ -216,14 +214,14 @@ class Forecaster(Predictor):
             future = self._regressors(x)
             same_length(out, future, "the horizon", "x")
             scratch, bound = self._aside()
-            drive.vector_roll.compiled(bound.ctypes.data, self._s, scratch, future, out)
+            drive.call(drive.vector_roll, bound, self._s, scratch, future, out)
         elif x is not None:
             raise TypeError(f"{self!r} takes no regressors")
         elif own is not None:
-            drive.ahead.compiled(drive.bind(own, self._p, self._s).ctypes.data, out)
+            drive.call(drive.ahead, drive.bind(own, self._p, self._s), out)
         else:
             scratch, bound = self._aside()
-            drive.roll.compiled(bound.ctypes.data, self._s, scratch, out)
+            drive.call(drive.roll, bound, self._s, scratch, out)
         return out
 
     def _aside(self) -> tuple[Array, np.ndarray[Any, Any]]:

@@ -39,6 +39,11 @@ class NotAnObjectError(DataError):
     """The first line is no JSON object."""
 
 
+def decimal_comma(text: str) -> bool:
+    """Whether it is a number written with a decimal comma."""
+    return bool(_COMMA.fullmatch(text.strip().strip('"')))
+
+
 class Dialect(Protocol):
     """What CSV and NDJSON do differently."""
 
@@ -140,7 +145,7 @@ class Csv:
         return " (is this a decimal comma? say --decimal ,)" if self._comma(text) else self.doubt
 
     def _comma(self, text: str) -> bool:
-        return self.decimal == "." and bool(_COMMA.fullmatch(text.strip().strip('"')))
+        return self.decimal == "." and decimal_comma(text)
 
     def kinds(self, text: bytes) -> dict[str, str]:
         kinds = dict.fromkeys(self.names, EMPTY)  # by the first cell that is not empty

@@ -18,7 +18,7 @@ _SUFFIXES = {"csv": "csv", "tsv": "csv", "txt": "csv", "ndjson": "ndjson", "json
 _SUFFIXES |= {"parquet": "parquet", "pq": "parquet"}
 
 
-def read_table(source: str, separator: str | None = None) -> Any:
+def read_table(source: str, separator: str | None = None, decimal: str = ".") -> Any:
     """A pyarrow table from a CSV, NDJSON or Parquet file; ``-`` is CSV from standard input.
 
     Raises
@@ -28,6 +28,8 @@ def read_table(source: str, separator: str | None = None) -> Any:
     """
     import pyarrow as pa
 
+    if decimal not in (".", ","):
+        raise DataError(f"the decimal mark must be . or , got {decimal!r}")
     kind = "csv" if source == "-" else _kind(source, READS, "read")
     if source != "-" and not Path(source).is_file():
         raise DataError(f"cannot read {source}: there is no such file")
@@ -40,12 +42,12 @@ def read_table(source: str, separator: str | None = None) -> Any:
             from pyarrow import json as ndjson
 
             return ndjson.read_json(source)
-        return _csv(source, separator)
+        return _csv(source, separator, decimal)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {source}: {str(error).splitlines()[0]}") from None
 
 
-def _csv(source: str, separator: str | None) -> Any:
+def _csv(source: str, separator: str | None, decimal: str) -> Any:
     import sys
 
     from pyarrow import csv
@@ -61,8 +63,15 @@ def _csv(source: str, separator: str | None) -> Any:
         opened = source
     if separator is None:
         line = head.splitlines()[0].decode("utf-8", "replace") if head else ""
-        separator = max(",;\t", key=line.count)
-    return csv.read_csv(opened, parse_options=csv.ParseOptions(delimiter="\t" if separator == "tab" else separator))
+        separator = max((one for one in ",;\t" if one != decimal), key=line.count)
+    separator = "\t" if separator == "tab" else separator
+    if separator == decimal:
+        raise DataError(f"separator and decimal mark are both {decimal!r}: name another separator")
+    return csv.read_csv(
+        opened,
+        parse_options=csv.ParseOptions(delimiter=separator),
+        convert_options=csv.ConvertOptions(decimal_point=decimal),
+    )
 
 
 def write_table(table: Table, target: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -203,7 +203,8 @@ class Windowed(Estimator):
 
     @cached_property
     def _row_call(self) -> Callable[..., float]:
-        return partial(_update_row.compiled, self._bound.ctypes.data)
+        call: Callable[..., float] = drive.calling(_update_row.compiled, self._bound, keeps=(self._p, self._s))
+        return call
 
     def run(
         self,
