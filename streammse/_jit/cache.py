@@ -238,6 +238,7 @@ class DiskCache:
             body = serialize.dumps(made._reduce())
             _ready(self.path.parent, strict=True)
             write(self.path, signed(self.path.name, body))
+            written.append(self.path.name)
             _sweep(self.path.parent)
         except Exception as error:  # noqa: BLE001  the kernel is there: not keeping it is no reason to fail
             self._give_up(error)
@@ -285,6 +286,9 @@ def write(path: Path, raw: bytes) -> None:
             os.unlink(temporary)
         raise
 
+
+#: the entries that this process has written
+written: list[str] = []
 
 _complained = False
 

@@ -37,7 +37,7 @@ def warmup(
         problem = cache.trouble()
         if problem is not None:
             raise RefusedError(f"there is no kernel cache to fill: {problem}")
-        begun, before = time.perf_counter(), cache.entries()
+        begun, before = time.perf_counter(), len(cache.written)
         if models is not None:
             try:
                 field = list(named.models(models).values())
@@ -59,7 +59,7 @@ def warmup(
             say("stopped early: what is compiled stays, and the next warmup goes on from there")
             raise
         finally:
-            _tell(before, cache.entries(), time.perf_counter() - begun)
+            _tell(len(cache.written) - before, time.perf_counter() - begun)
         problem = cache.trouble()
         if problem is not None:
             raise RefusedError(f"the kernel cache could not be filled: {problem}")
@@ -73,9 +73,9 @@ def _shown(wanted: Sequence[Piece]) -> Iterator[Piece]:
         from .._jit import cache
 
         for number, piece in enumerate(wanted, 1):
-            begun, before = time.perf_counter(), len(cache.entries())
+            begun, before = time.perf_counter(), len(cache.written)
             yield piece
-            made, took = len(cache.entries()) - before, time.perf_counter() - begun
+            made, took = len(cache.written) - before, time.perf_counter() - begun
             if made:
                 print(f"{number}/{len(wanted)} {piece.name}: {made} compiled, {took:.1f} s", flush=True)  # noqa: T201
         return
@@ -97,11 +97,9 @@ def _bar(total: int) -> Iterator[Any]:
         yield lambda done, name: bar.update(task, completed=done, description=name)
 
 
-def _tell(before: dict[str, int], after: dict[str, int], seconds: float) -> None:
+def _tell(made: int, seconds: float) -> None:
     from .._jit import cache
 
-    made = sum(name not in before for name in after)
-    size = sum(after.values()) / 1e6
-    print(  # noqa: T201
-        f"{made} kernels compiled in {seconds:.1f} s; {len(after)} of {size:.1f} MB in {cache.folder()}"
-    )
+    sizes = cache.entries().values()
+    told = f"{made} compiled in {seconds:.1f} s; {len(sizes)} kernels, {sum(sizes) / 1e6:.1f} MB, in {cache.folder()}"
+    print(told)  # noqa: T201
