@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ Array = NDArray[np.float64]
 BINS = 2048
 NEAR = 4000  # samples kept for the view from near
 FORMATS = ("png", "svg", "pdf")
+FENCE, PAYS = 3.0, 2.0  # what counts as a spike, and how much it must press the rest to be left out of a view
+ROOM = 0.05  # of the axis, above and below
 FEW = 30  # so few samples are drawn as dots: a line or a surface of one sample cannot be seen
 
-_BEFORE, _AFTER, _TRUTH = "#b9bec6", "#0b62a4", "#d1495b"
+_BEFORE, _AFTER, _TRUTH, _BEYOND = "#b9bec6", "#0b62a4", "#d1495b", "#7d8590"
 
 
 class Envelope:
@@ -188,16 +191,22 @@ class Picture:
         shown = shown[-max(50, min(NEAR, round(2.0 * self._rate))) :] if self._rate else shown[-600:]
         at = np.arange(before.samples - len(shown), before.samples) * unit
         dot = "." if len(shown) <= FEW else ""
+        bottom, top = _fences(shown)
         near.plot(at, shown[:, 0], color=_BEFORE, linewidth=1.0, marker=dot, label="before")
         near.plot(at, shown[:, 1], color=_AFTER, linewidth=1.5, marker=dot, label="after")
         if self._has_truth:
             near.plot(at, shown[:, 2], color=_TRUTH, linewidth=1.0, linestyle=(0, (4, 2)), marker=dot, label="truth")
-        near.set_title("the end of it", loc="left", fontsize=10)
+        for beyond, edge, marker in ((shown[:, 0] > top, top, "^"), (shown[:, 0] < bottom, bottom, "v")):
+            near.plot(at[beyond], np.full(beyond.sum(), edge), marker, color=_BEYOND, markersize=5)
+        if math.isfinite(top):  # so that a spike is seen, and does not press the rest flat
+            near.set_ylim(bottom - ROOM * (top - bottom), top + ROOM * (top - bottom))
+        more = " (triangles: spikes beyond the axis)" if math.isfinite(top) else ""
+        near.set_title(f"the end of it{more}", loc="left", fontsize=10)
 
         bins = len(before.middles)
         window = max(1, min(bins, round(bins / 40)))
         wide = window * before.width
-        span = f"{wide * unit:.3g} s" if self._rate else f"{wide:,} samples"
+        span = f"last {wide * unit:.3g} s" if self._rate else "last sample" if wide == 1 else f"last {wide:,} samples"
         lines = self._errors if self._has_truth else (before, after)
         for envelope, color, label in zip(lines, (_BEFORE, _AFTER), ("before", "after"), strict=True):
             curve = envelope.rolling(window, central=not self._has_truth)
@@ -206,7 +215,7 @@ class Picture:
         if any(np.isfinite(line.get_ydata()).any() for line in error.lines):
             error.set_yscale("log")
         what = "rolling MSE against the truth" if self._has_truth else "rolling variance"
-        error.set_title(f"{what} (the last {span})", loc="left", fontsize=10)
+        error.set_title(f"{what} (the {span})", loc="left", fontsize=10)
         error.set_xlabel("time in s" if self._rate else "sample")
         drawn = (
             any(np.isfinite(envelope.low).any() for envelope in (before, after)),
@@ -221,9 +230,28 @@ class Picture:
                 loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, fontsize=9, frameon=False, borderaxespad=0.1
             )
             axes.margins(x=0.005)
+            axes.ticklabel_format(axis="x", useOffset=False, style="plain")
             axes.spines[["top", "right"]].set_visible(False)
         error.set_xlim(whole.get_xlim())
         return figure
+
+
+def _fences(shown: Array) -> tuple[float, float]:
+    """From where to where the axis goes: all of the clean signal and the truth, and the noisy one without its spikes.
+
+    Spikes lie three times what is between the quartiles outside of them (Tukey's outer fences). They are left out only
+    where they would take more than half of the axis.
+    """
+    noisy, other = (part[np.isfinite(part)] for part in (shown[:, 0], shown[:, 1:]))
+    if not len(noisy):
+        return -math.inf, math.inf
+    first, third = np.percentile(noisy, (25.0, 75.0))
+    fence = FENCE * (third - first)
+    near = np.concatenate((noisy[(noisy >= first - fence) & (noisy <= third + fence)], other))
+    low, high = float(near.min()), float(near.max())
+    if not 0.0 < PAYS * (high - low) < max(noisy.max(), high) - min(noisy.min(), low):
+        return -math.inf, math.inf
+    return low, high
 
 
 def picture(

@@ -26,7 +26,9 @@ class Report:
 
         MSE = mean(e^2),    SNR = 10 log10(sum(truth^2) / sum(e^2)) dB
 
-    The speed is that between the end of the first block and the end of the last one: the first one compiles.
+    The speed is that between the end of the first block and the end of the last one: the first one compiles. The
+    seconds are those that all samples take at this speed, so that neither compiling nor drawing counts; where there was
+    but one block, they are those from the start to its end.
     """
 
     def __init__(self) -> None:
@@ -37,6 +39,7 @@ class Report:
         self._truth = False
         self._start = self._last = time.perf_counter()
         self._first: tuple[int, float] | None = None
+        self._earlier = 0, 0.0  # rows and seconds of earlier runs
         # over the samples at which signal and result are known: count, and sums of both less the first signal
         self._both, self._centre = 0, math.nan
         self._sums = np.zeros(4)
@@ -86,15 +89,25 @@ class Report:
         return after / before if 0.0 < before < math.inf and math.isfinite(after) else None
 
     def commit(self) -> None:
-        """Stop the clock."""
-        self.seconds = time.perf_counter() - self._start
+        """Nothing is left to do."""
+
+    def _flow(self) -> tuple[int, float]:
+        """Samples and seconds from the end of the first block to that of the last one."""
+        rows, since = self._first or (self.rows, self._last)
+        return self.rows - rows, self._last - since
+
+    @property
+    def seconds(self) -> float:
+        """What all samples took, those of earlier runs included."""
+        rows, seconds = self._flow()
+        before, earlier = self._earlier
+        return earlier + (seconds * ((self.rows - before) / rows) if rows else self._last - self._start)
 
     @property
     def _speed(self) -> int | None:
         """Samples a second once it runs; None where it did not run for a second."""
-        rows, since = self._first or (0, self._last)
-        seconds = self._last - since
-        return round((self.rows - rows) / seconds) if seconds >= 1.0 else None
+        rows, seconds = self._flow()
+        return round(rows / seconds) if seconds >= 1.0 else None
 
     def abort(self) -> None:
         """Nothing to undo."""
@@ -105,15 +118,15 @@ class Report:
     def offset(self) -> dict[str, Any]:
         """The sums so far, for a checkpoint."""
         sums = {name: getattr(self, name) for name in _SUMS}
-        return sums | {"_sums": self._sums.tolist(), "seconds": time.perf_counter() - self._start}
+        return sums | {"_sums": self._sums.tolist(), "seconds": self.seconds}
 
     def truncate(self, offset: dict[str, Any] | None) -> None:
-        """Go on with these sums; the clock goes on as well."""
+        """Go on with these sums and seconds."""
         if offset is not None:
             for name in _SUMS:
                 setattr(self, name, offset[name])
             self._sums = np.array(offset["_sums"])
-            self._start = time.perf_counter() - offset["seconds"]
+            self._earlier = self.rows, offset["seconds"]
 
     @property
     def figures(self) -> dict[str, Any]:

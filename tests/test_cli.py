@@ -310,6 +310,33 @@ def test_interrupted_leaves_nothing_half_written(number, status, tmp_path):
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"clean.csv": "what was there"}
 
 
+def test_the_usual_end_of_a_live_pipe_tells_what_was_seen(tmp_path):
+    process = start("denoise", "-", "--column", "v", "--truth", "t", "--json", cwd=tmp_path)
+    try:
+        process.stdin.write(b"v,t\n1,0\n2,1\n")
+        lines = [line_from(process) for _ in range(3)]
+        assert (lines[0], lines[2][-3:]) == ("v,t\n", ",1\n")
+        process.stdin.write(b"3,1\n")
+        assert line_from(process)  # the block before it has been reported on
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        (told,) = process.stderr.read().decode().splitlines()
+        assert json.loads(told)["samples"] == json.loads(told)["compared"] in (2, 3)
+        assert process.stdout.read() == b""
+    finally:
+        end(process)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"), [(1, "the only sample is missing"), (3, "all 3 samples are missing"), (0, "")]
+)
+def test_a_column_that_is_all_missing_is_warned_of(rows, told, tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n" + "1,\n" * rows + "1,2\n" * (rows == 0))
+    done = run("denoise", "x.csv", "-c", "b", "-o", "y.csv", cwd=tmp_path)
+    expected = f"streammse: warning: {told} in column 'b' of x.csv: nothing was learnt\n" if told else ""
+    assert (done.returncode, done.stderr) == (0, expected)
+
+
 def test_a_reader_that_leaves_is_no_error(tmp_path):
     rows = "v\n" + "".join(f"{k % 7}\n" for k in range(200_000))
     process = start("denoise", "-", cwd=tmp_path)

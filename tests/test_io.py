@@ -20,7 +20,7 @@ from streammse import io
 from streammse.io import digits, scan, text
 from streammse.io.block import Block, DataError
 from streammse.io.output import Atomic
-from streammse.plot import BINS, Envelope, picture
+from streammse.plot import BINS, Envelope, Picture, picture
 from streammse.report import Report
 from streammse.runner import Runner
 
@@ -473,14 +473,50 @@ def test_the_report_compares_what_is_known():
 
 
 def test_the_report_tells_the_speed_without_the_start(monkeypatch):
-    now = iter([0.0, 100.0, 101.0, 104.0, 104.0])
+    now = iter([0.0, 100.0, 101.0, 104.0])
     monkeypatch.setattr(time, "perf_counter", lambda: next(now))
     report = Report()
     for size in (1000, 3000, 5000):
         report.write(Block(np.ones(size), None, None, None, 0, np.ones(size)))
     report.commit()
     assert report.figures["samples_per_second"] == 2000
-    assert report.text() == "9,000 samples (0 missing) in 104.00 s: 2,000 samples/s"
+    assert report.text() == "9,000 samples (0 missing) in 4.50 s: 2,000 samples/s"
+    now = iter([200.0, 300.0, 301.0])  # and one that goes on: compiled again, which does not count either
+    again = Report()
+    again.truncate(report.offset())
+    for size in (1000, 2000):
+        again.write(Block(np.ones(size), None, None, None, 0, np.ones(size)))
+    assert again.text() == "12,000 samples (0 missing) in 6.00 s: 2,000 samples/s"
+
+
+@pytest.mark.parametrize("spike", [85.0, -85.0, 3.0])
+def test_spikes_do_not_press_the_end_flat_and_ticks_say_the_sample(spike, tmp_path):
+    t = np.arange(1_000_600)
+    truth = 15.0 + np.sin(t / 50)
+    noisy = truth + 0.1 * np.random.default_rng(1).standard_normal(t.size)
+    noisy[t % 50 == 7] += spike
+    made = Picture(tmp_path / "p.png")
+    made.add(noisy, truth)
+    figure = made._figure()
+    figure.canvas.draw()
+    _, near, error = figure.axes
+    low, high = near.get_ylim()
+    marks = [line for line in near.lines if line.get_marker() in ("^", "v")]
+    shown = {line.get_marker(): line.get_xdata() for line in marks if len(line.get_xdata())}
+    if abs(spike) < 10.0:
+        assert high > 18.0  # it fits in: all is drawn
+        assert not shown
+    else:
+        assert 13.0 < low < 14.0
+        assert 16.0 < high < 17.0
+        (told,) = shown.items()
+        assert told[0] == ("^" if spike > 0 else "v")
+        np.testing.assert_array_equal(told[1], t[-600:][t[-600:] % 50 == 7])
+        assert "triangles" in near.get_title(loc="left")
+    for axes in (near, error):
+        assert axes.xaxis.get_offset_text().get_text() == ""
+        assert {label.get_text() for label in near.get_xticklabels()} >= {"1000200", "1000400"}
+    made.abort()
 
 
 def test_a_picture_shows_what_there_is(tmp_path):

@@ -314,7 +314,7 @@ PARAMETERS = [(case, name) for case in PLAIN for name in case.make().params]
 
 
 @pytest.mark.parametrize(("case", "name"), PARAMETERS, ids=str)
-@pytest.mark.filterwarnings("ignore:the adaptive filter diverged")
+@pytest.mark.filterwarnings("ignore:the adaptive filter diverged", "ignore:more pairs came within the seconds")
 def test_11_no_dead_parameter(case: Case, name: str) -> None:
     cls = type(case.make())
     params = probe(case.make(), name)

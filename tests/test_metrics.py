@@ -294,3 +294,21 @@ def test_parameters_that_only_change_the_reading_can_be_set() -> None:
     assert m.update(1.0, 0.9) == pytest.approx(before + 20.0)
     with pytest.raises(TypeError, match="window is fixed once a PSNR is built"):
         m.window = 3
+
+
+@pytest.mark.parametrize("over", [{}, {"window": 2}, {"halflife": 2.0}])
+def test_smape_has_its_limit_where_floats_end(over):
+    m = sm.SMAPE(**over)
+    truth = [1.0, -1e308, np.inf, 1e308, 1e308]
+    y = m.run(truth, [np.inf, 1e308, 7.0, -1e308, 1e308])
+    assert y[:4] == pytest.approx(200.0, rel=1e-12)
+    assert y[4] < 180.0
+    assert (m.skipped, m.count == len(truth)) == (0, not over)
+    assert not np.isfinite(sm.SMAPE(window=1).run([np.inf], [np.inf])).any()
+    assert np.isnan(sm.SMAPE(window=1).run([np.inf, 2e305], [np.nan, np.nan])).all()
+    assert sm.SMAPE().run([1e308], [0.6e308])[0] == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize("over", [{}, {"window": 3}])
+def test_the_variance_of_one_pair_is_a_plain_zero(over):
+    assert str(sm.ErrorVariance(**over).run([5.0], [4.0])[0]) == "0.0"

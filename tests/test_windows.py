@@ -158,10 +158,60 @@ def test_a_stamp_leaves_exactly_after_its_seconds() -> None:
     assert (m.late, m.count) == (1, 0)
 
 
-def test_capacity_is_counted() -> None:
+@pytest.mark.parametrize("metric", [sm.MSE, sm.ErrorVariance, sm.RMSE])
+@pytest.mark.parametrize("capacity", [16, 40])
+def test_more_pairs_than_capacity_blur_only_the_edge(metric, capacity: int) -> None:
+    """Between the values over the seconds and over a little more: every pair counts, and dirt leaves for good."""
+    n, length = 3000, 10.0
+    edge = 4.0 * length / capacity
+    source = np.random.default_rng(5)
+    time = np.cumsum(source.exponential(0.02, n) * np.where(np.arange(n) % 700 < 350, 1.0, 0.1))
+    e = source.standard_normal(n)
+    m = metric(seconds=length, capacity=capacity)
+    one = metric(seconds=length, capacity=capacity)
+    y = m.run(np.zeros(n), e, time=time)
+    assert y.tolist() == [one.update(0.0, v, time=t) for v, t in zip(e.tolist(), time.tolist(), strict=True)]
+    assert m.dropped == 0
+    counts = sm.MSE(seconds=length, capacity=capacity)
+    for t in range(n):
+        counts.update(0.0, e[t], time=time[t])
+        first = t + 1 - int(counts.count)  # no pair is left out in between
+        inside, nearly = (np.searchsorted(time, time[t] - span, side="right") for span in (length, length + edge))
+        assert nearly <= first <= inside
+        if t % 50 == 0:
+            part = e[first : t + 1]
+            exact = part.var() if metric is sm.ErrorVariance else np.mean(part**2)
+            assert y[t] == pytest.approx(np.sqrt(exact) if metric is sm.RMSE else exact, rel=1e-12, abs=1e-15)
+    spoilt = e.copy()
+    spoilt[900] = INF
+    dirty = metric(seconds=length, capacity=capacity).run(np.zeros(n), spoilt, time=time)
+    wrong = np.flatnonzero(~np.isfinite(dirty))
+    assert wrong[0] == 900
+    assert length <= time[wrong[-1] + 1] - time[900] <= length + edge + time[wrong[-1] + 1] - time[wrong[-1]]
+    np.testing.assert_array_equal(np.delete(dirty, wrong), np.delete(y, wrong))
+
+
+def test_ten_seconds_at_a_kilohertz_are_ten_seconds() -> None:
+    m = sm.MSE(seconds=10)
+    e = np.r_[np.full(10_000, 5.0), np.ones(10_020)]
+    y = m.run(np.zeros(e.size), e, time=np.arange(e.size) * 1e-3)
+    assert y[15_000] == pytest.approx(13.0, abs=0.02)
+    assert (y[-1], m.dropped) == (1.0, 0)
+    assert 10_000 <= m.count <= 10_010
+
+
+def test_where_there_is_no_room_to_merge_it_is_said_once() -> None:
     m = sm.MAE(seconds=100.0, capacity=3)
-    assert m.run([1.0, 2.0, 3.0, 10.0], np.zeros(4), time=[0.0, 1.0, 2.0, 3.0])[-1] == 5.0
+    m.run([1.0, 2.0, 3.0], np.zeros(3), time=[0.0, 51.0, 99.0])
+    before = m.snapshot()
+    with pytest.warns(RuntimeWarning, match="the oldest leave early; give more capacity"):
+        assert m.run([10.0], [0.0], time=[99.0])[-1] == 5.0
     assert (m.dropped, m.count) == (1, 3)
+    m.run([10.0, 1.0], np.zeros(2), time=[99.5, 99.9])
+    m.restore(before)
+    with pytest.raises(RuntimeWarning, match="give more capacity"):  # warnings are errors here: nothing is learnt
+        m.run([10.0], [0.0], time=[99.0])
+    assert m.snapshot() == before
 
 
 WINDOWED = {

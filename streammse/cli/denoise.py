@@ -151,6 +151,21 @@ def denoise(
         node = _node(name, opened, {key: value for key, value in given.items() if value is not None}, parameter or [])
         report = Report()
         sinks: list[Sink] = []
+        runner: Runner | None = None
+
+        def tell() -> None:
+            assert runner is not None
+            if report.beyond:
+                say(f"warning: {counted(report.beyond, 'sample')} beyond 1e100 taken as missing")
+            if report.missing == report.rows > report.beyond:
+                what = "the only sample is" if report.rows == 1 else f"all {counted(report.rows, 'sample')} are"
+                say(f"warning: {what} missing in column {opened.column!r} of {opened.name}: nothing was learnt")
+            if (told := flow.refused(runner.counts, dead_letters)) is not None:
+                say(told)
+            if name == "hum":
+                _hint(report.power_ratio, node.params["mains"])
+            _tell(report, name, node, opened, output, as_json, truth is not None, runner.counts)
+
         try:
             sinks.append(io.sink(output, opened, format=output_format, into=into))
             if plot is not None:
@@ -184,14 +199,10 @@ def denoise(
                 word = "interrupted" if isinstance(error, KeyboardInterrupt) else "terminated"
                 kept = checkpoint is not None
                 say(f"{word}: {'the same command goes on from here' if kept else 'nothing written'}")
+            elif isinstance(error, KeyboardInterrupt) and opened.total is None and report.rows and runner is not None:
+                tell()  # the usual end of what is live: all that was seen has been written
             raise
-        if report.beyond:
-            say(f"warning: {counted(report.beyond, 'sample')} beyond 1e100 taken as missing")
-        if (told := flow.refused(runner.counts, dead_letters)) is not None:
-            say(told)
-        if name == "hum":
-            _hint(report.power_ratio, node.params["mains"])
-        _tell(report, name, node, opened, output, as_json, truth is not None, runner.counts)
+        tell()
 
 
 def _distinct(

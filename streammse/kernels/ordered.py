@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._jit import helper, rare
-from .window import DROPPED
-from .window_time import arrive
+from .window_time import arrive, overflow
 
 # The state from base on. NEXT is the slot of the next pair; the oldest of HELD pairs lies in slot FIRST.
 NEWEST, NEXT, FIRST, HELD, CAPACITY, NODES = range(6)
@@ -224,8 +223,8 @@ def lasting(s, base, weight, value, length, time):  # type: ignore[no-untyped-de
         _drop(s, base)
     if weight > 0.0:
         if s[base + HELD] == s[base + CAPACITY]:
+            overflow(s)
             _drop(s, base)
-            s[DROPPED] += 1.0
         i = int(s[base + NEXT])
         s[base + NEXT] = i + 1 if i + 1 < int(s[base + CAPACITY]) else 0
         at = (i + 1) * NODE

@@ -164,7 +164,7 @@ def variance_of(of: Function, lower: Function) -> Statistic:
         if d != d:  # noqa: PLR0124
             return 0.0, 0.0, 0.0
         v = of(p, x, d)
-        return 1.0, v, 0.0 * v  # an infinite value makes the deviations NaN, not the mean alone
+        return 1.0, v, 0.0 * abs(v)  # an infinite value makes the deviations NaN, not the mean alone
 
     return Statistic(3, lift, _merge_variance, _scale_variance, lower)
 
@@ -177,7 +177,7 @@ def with_variance(term: Function, lower: Function) -> Statistic:
     def lift(p, s, x, d):  # type: ignore[no-untyped-def]
         if d != d:  # noqa: PLR0124
             return 0.0, 0.0, 0.0, 0.0
-        return 1.0, d, 0.0 * d, term(p, x, d)
+        return 1.0, d, 0.0 * abs(d), term(p, x, d)
 
     return Statistic(
         4,

@@ -2,6 +2,10 @@
 
 A stamp older than the newest one cannot be put back into its place: such a sample counts as having arrived at the
 newest stamp (``LATE`` counts them). Equal stamps are welcome. A missing truth moves the time on and is not kept.
+
+The last seconds may hold more pairs than there is room for. Then neighbours become one, which leaves when its newest
+pair does: memory stays as it is, no pair is lost, and only the far edge of the window becomes fuzzy, by less than
+``FUZZY`` / capacity of its length.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from .._jit import helper, rare
+from .._jit.instructions import warn
 from .statistics import Statistic
 from .tuples import finite, load, store, zeros
 from .window import DROPPED, LATE, SKIPPED, Window
@@ -19,6 +24,17 @@ from .window import DROPPED, LATE, SKIPPED, Window
 NEWEST, FADED = range(2)
 FIRST, FRONT, HELD, CAPACITY, BACK = range(1, 6)
 # The oldest of HELD pairs lies in slot FIRST; the FRONT oldest are summed to the right.
+
+FUZZY = 4.0  # twice what a full ring of neighbours would span, so that half of it is free when they are one
+MOST = 0.5  # of the length, however little room there is
+
+
+@rare
+def overflow(s):  # type: ignore[no-untyped-def]
+    """A pair leaves before its time, for want of room: it is counted, and said once."""
+    s[DROPPED] += 1.0
+    if s[DROPPED] == 1.0:
+        warn("more pairs came within the seconds than there is room for: the oldest leave early; give more capacity")
 
 
 @helper
@@ -65,6 +81,37 @@ def lasting(statistic: Statistic) -> Window:
         s[base + FRONT] -= 1.0
         s[base + HELD] -= 1.0
 
+    @rare
+    def thin(s, base, length):  # type: ignore[no-untyped-def]
+        """There is no room left: neighbours become one, as long as they lie less than the fuzzy edge apart.
+
+        Of two sums to the right the older one is that of both. What all add up to stays the same, bit for bit.
+        """
+        capacity, first = int(s[base + CAPACITY]), int(s[base + FIRST])
+        held, front = int(s[base + HELD]), int(s[base + FRONT])
+        edge = length * min(FUZZY / capacity, MOST)
+        last = 0  # the pair that the next one may join
+        before = -math.inf  # the stamp of the one before it
+        fronts = min(front, 1)
+        for i in range(1, held):
+            here = base + slots + (first + i) % capacity * slot
+            there = base + slots + (first + last) % capacity * slot
+            if i != front and s[here] - before <= edge:
+                if i > front:
+                    put(s, there + 1, merge(get(s, there + 1), get(s, here + 1)))
+            else:
+                before = s[there]
+                last += 1
+                there = base + slots + (first + last) % capacity * slot
+                put(s, there + 1, get(s, here + 1))
+                if i < front:
+                    fronts += 1
+            s[there] = s[here]
+        for i in range(last + 1, held):
+            put(s, base + slots + (first + i) % capacity * slot + 1, empty())
+        s[base + FRONT] = fronts
+        s[base + HELD] = last + 1
+
     @helper
     def push(s, base, a, length, time):  # type: ignore[no-untyped-def]
         now = arrive(s, base, time)
@@ -72,8 +119,10 @@ def lasting(statistic: Statistic) -> Window:
             drop(s, base)
         if a[0] > 0.0:
             if s[base + HELD] == s[base + CAPACITY]:
-                drop(s, base)
-                s[DROPPED] += 1.0
+                thin(s, base, length)
+                if s[base + HELD] == s[base + CAPACITY]:
+                    overflow(s)
+                    drop(s, base)
             capacity = int(s[base + CAPACITY])
             at = int(s[base + FIRST]) + int(s[base + HELD])
             at -= capacity if at >= capacity else 0

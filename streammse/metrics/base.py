@@ -91,7 +91,7 @@ class Windowed(Estimator):
         slot=windows.HALFLIFE_SECONDS,
     )
     weighted: bool = param(False, "whether every pair comes with a weight", kw_only=True, fixed=True, slot=4)
-    capacity: int = param(4096, "how many pairs the last seconds hold", low=1, kw_only=True, fixed=True, slot=6)
+    capacity: int = param(4096, "for how many pairs seconds has room", low=1, kw_only=True, fixed=True, slot=6)
 
     _p_size = OWN + 2
     _worst = "capacity if seconds else sqrt(window) if steady else window if window else 1"
@@ -153,6 +153,11 @@ class Windowed(Estimator):
         """For how many pairs there must be room."""
         return self.capacity if self.seconds is not None else self.window or 0
 
+    @property
+    def _fallible(self) -> bool:  # type: ignore[override]
+        """A pair that leaves the last seconds for want of room is warned of, and a warning may be an error."""
+        return self.seconds is not None
+
     def _entry(self) -> Function:
         return drive.measure if self._inputs() == 1 else drive.vector_measure
 
@@ -183,7 +188,7 @@ class Windowed(Estimator):
 
     @property
     def dropped(self) -> int:
-        """How many pairs left the last seconds early because ``capacity`` was too small."""
+        """How many pairs left the last seconds early for want of ``capacity``: see `streammse.metrics`."""
         return int(self._s[DROPPED])
 
     def _update_row(self, y_true: float, y_pred: float, weight: Any = None, time: Any = None) -> float:

@@ -213,7 +213,7 @@ class MeanLoss(MeanMetric):
     @property
     def _fallible(self) -> bool:  # type: ignore[override]
         """A loss of the user's own may raise."""
-        return self.loss.given is not None
+        return self.loss.given is not None or super()._fallible
 
     def _statistic(self) -> Statistic:
         return _mean_loss(self.loss.value)

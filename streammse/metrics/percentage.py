@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from .._jit import helper
 from ..kernels.statistics import Statistic, mean, mean_of, sums
 from ..kernels.window import SKIPPED
 from .base import MeanMetric
+
+LARGE, SMALL = 2.0**1000, 2.0**-10  # above LARGE a pair is made smaller
 
 
 @helper
@@ -49,7 +53,12 @@ class MAPE(MeanMetric):
 @helper
 def _symmetric(p, x, d):  # type: ignore[no-untyped-def]
     below = abs(d) + abs(x)
-    return 200.0 * abs(d - x) / below if below != 0.0 else 0.0
+    if below <= LARGE:
+        return 200.0 * abs(d - x) / below if below != 0.0 else 0.0
+    if math.isinf(d) or math.isinf(x):
+        return 200.0 if x == x and d != x else math.nan  # noqa: PLR0124  two infinities of one sign: nobody knows
+    d, x = SMALL * d, SMALL * x  # where sum or difference might be beyond the largest float
+    return 200.0 * abs(d - x) / (abs(d) + abs(x))
 
 
 class SMAPE(MeanMetric):
@@ -57,7 +66,8 @@ class SMAPE(MeanMetric):
 
         sMAPE = 200/n sum |y - f| / (|y| + |f|)
 
-    Zero predicted as zero is no error.
+    Zero predicted as zero is no error. Where one of both is infinite the pair is 200, its limit, and not as elsewhere
+    left out or infinite; where both are, and of one sign, it has no value.
 
     Parameters
     ----------
