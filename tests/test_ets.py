@@ -270,3 +270,46 @@ def test_a_part_that_multiplies_needs_positive_values(model) -> None:
     assert model.snapshot() == before
     y[17] = np.nan
     assert np.isfinite(model.fit(y).forecast(4)).all()
+
+
+MULTIPLYING = [
+    sm.HoltWinters(12, "mul", alpha=0.3, beta=0.1, gamma=0.1),
+    sm.HoltWinters(12, "mul"),
+    sm.ETS(12, "M", "A", "M"),
+    sm.ETS(12, "A", "M", "A"),
+    sm.ETS(12, "M", "M", "M", damped=True),
+]
+
+
+@pytest.mark.parametrize("model", MULTIPLYING, ids=repr)
+def test_what_multiplies_takes_what_is_not_positive_for_missing(model) -> None:
+    """So that a series that crosses zero, or falls to it and comes back, never makes forecasts of another size."""
+    rng = np.random.default_rng(0)
+    signed = np.sin(0.5 * np.arange(400)) + rng.standard_normal(400)
+    late = np.abs(signed) + 1.0
+    late[150], late[160:200] = -5.0, 0.0
+    for y in (signed, late):
+        node, other = model.clone(), model.clone()
+        got = node.run(y)
+        np.testing.assert_array_equal(got, other.run(np.where(y > 0.0, y, np.nan)))
+        assert np.nanmax(np.abs(got)) < 20.0 * np.abs(y).max()
+        assert np.abs(node.forecast(24)).max() < 50.0 * np.abs(y).max()  # it was 1e15 times
+    node = model.clone()
+    node.run(-late[:100])
+    with pytest.raises(ValueError, match="needs 12 samples before it can forecast, got 0: .* only positive ones count"):
+        node.forecast(1)
+
+
+@pytest.mark.parametrize("model", [sm.HoltWinters(4, seasonal="mul"), sm.ETS(trend="M"), sm.SES()], ids=repr)
+def test_infinity_of_either_sign_is_a_missing_sample(model) -> None:
+    y = 5.0 + np.sin(np.arange(40) * np.pi / 2.0)
+    gone = np.where(np.isin(np.arange(40), (17, 18, 23)), np.nan, y)
+    y[[17, 18, 23]] = np.inf, -np.inf, -1e150
+    np.testing.assert_array_equal(model.clone().fit(y).forecast(4), model.clone().fit(gone).forecast(4))
+
+
+def test_a_slope_that_leads_below_zero_leaves_the_factors_alone() -> None:
+    y = np.concatenate([100.0 - np.arange(95.0), np.full(40, 5.0)])
+    node = sm.HoltWinters(12, "mul", alpha=0.05, beta=0.04, gamma=0.5)
+    assert np.nanmax(np.abs(node.run(y))) < 200.0
+    assert np.abs(node.forecast(24)).max() < 200.0

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..kernels.constants import LARGEST
 from ..kernels.losses import Loss
 from ..kernels.state_space import System
 from ..node import Array
@@ -335,6 +336,16 @@ class ARIMA(Kalman):
         unknown = any(value is None or None in value for value in (self._values[name] for name in self._estimated))
         return unknown and self._values["fitted"] is None
 
+    def _asked(self) -> dict[str, tuple[float | None, ...]]:
+        """The coefficients by name, None for what is to be estimated."""
+        return {name: self._values[name] or (None,) * count for name, count in self._counts().items()}
+
+    @property
+    def needs_to_fit(self) -> int:
+        """Those that the differences take, one for each coefficient to be estimated, and two more."""
+        unknown = sum(one is None for value in self._asked().values() for one in value)
+        return max(self.needs, self._shape.lags + unknown + 2) if unknown else self.needs
+
     def _system(self) -> System:
         ar, ma, sar, sma, trend, beta = map(np.array, self._in_use().values())
         known = self._values["trend_coefficients"] is not None or self._values["fitted"] is not None
@@ -343,15 +354,9 @@ class ARIMA(Kalman):
     def _estimate(self, x: Array, y: Array, loss: Loss | None) -> tuple[float, ...] | None:
         if loss is not None and loss.name != "squared":
             raise ValueError(f"{type(self).__name__} is fitted by Gaussian likelihood: expected no loss, got {loss!r}")
-        counts = self._counts()
-        asked = {name: self._values[name] or (None,) * counts[name] for name in self._estimated}
-        unknown = sum(one is None for value in asked.values() for one in value)
-        if not unknown:
+        asked = self._asked()
+        if not any(one is None for value in asked.values() for one in value):
             return None
-        known = int(np.isfinite(y).sum())
-        least = self._shape.lags + unknown + 2
-        if known < least:
-            raise ValueError(f"{self!r} needs a series of at least {least} samples to be fitted, got {known}")
         beside = x.reshape(y.size, -1) if self.exogenous else np.zeros((y.size, 0))
         return Search(self._shape, asked, y, beside).best()
 
@@ -365,7 +370,7 @@ class Search:
         linear = (*asked["trend_coefficients"], *asked["beta"])
         self.given = np.array([0.0 if one is None else one for one in linear])
         self.free = np.array([one is None for one in linear], dtype=bool)
-        known = np.isfinite(y) & np.isfinite(x).all(axis=1)
+        known = (np.abs(y) < LARGEST) & (np.abs(x) < LARGEST).all(axis=1)
         self.x = np.where(known[:, None], x, np.nan)
         self.y = np.where(known, y, np.nan)
         self.small = small(self.y)

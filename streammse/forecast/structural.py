@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from ..kernels.constants import LARGEST
 from ..kernels.losses import Loss
 from ..kernels.state_space import System
 from ..node import Array
@@ -131,6 +132,19 @@ class Components(Kalman):
         unknown = any(one is None or (isinstance(one, tuple) and None in one) for one in asked)
         return unknown and self._values["fitted"] is None
 
+    def _asked(self) -> tuple[dict[str, float | None], tuple[float | None, ...]]:
+        """The variances by name and the coefficients, None for what is to be estimated."""
+        parts = self._parts()
+        beta = self._values.get("beta") or (None,) * parts.exogenous
+        return {name: self._values[name] for name in parts.variances}, beta
+
+    @property
+    def needs_to_fit(self) -> int:
+        """Those that the diffuse start takes, one for each number to be estimated, and one more."""
+        asked, beta = self._asked()
+        unknown = sum(one is None for one in (*asked.values(), *beta))
+        return self.needs + unknown + 1 if unknown else self.needs
+
     def _system(self) -> System:
         values = self._in_use()
         return system(self._parts(), values, np.array(values.get("beta", ()), dtype=float))
@@ -138,16 +152,9 @@ class Components(Kalman):
     def _estimate(self, x: Array, y: Array, loss: Loss | None) -> tuple[float, ...] | None:
         if loss is not None and loss.name != "squared":
             raise ValueError(f"{type(self).__name__} is fitted by Gaussian likelihood: expected no loss, got {loss!r}")
-        parts = self._parts()
-        asked = {name: self._values[name] for name in parts.variances}
-        beta = self._values.get("beta") or (None,) * parts.exogenous
-        unknown = sum(one is None for one in (*asked.values(), *beta))
-        if not unknown:
+        parts, (asked, beta) = self._parts(), self._asked()
+        if None not in (*asked.values(), *beta):
             return None
-        known = int(np.isfinite(y).sum())
-        least = self.needs + unknown + 1
-        if known < least:
-            raise ValueError(f"{self!r} needs a series of at least {least} samples to be fitted, got {known}")
         beside = x.reshape(y.size, -1) if parts.exogenous else np.zeros((y.size, 0))
         return Search(parts, asked, beta, y, beside).best()
 
@@ -164,7 +171,7 @@ class Search:
         self.scalable = not any(asked.values())
         self.given = np.array(filled(beta, len(beta)), dtype=float)
         self.free = np.array([one is None for one in beta], dtype=bool)
-        known = np.isfinite(y) & np.isfinite(x).all(axis=1)
+        known = (np.abs(y) < LARGEST) & (np.abs(x) < LARGEST).all(axis=1)
         self.x = np.where(known[:, None], x, np.nan)
         self.y = np.where(known, y, np.nan)
         self.small = small(self.y)
