@@ -214,3 +214,38 @@ def test_weights_of_what_is_not_there_are_refused() -> None:
         sm.ETS(1, seasonal="A")
     with pytest.raises(TypeError, match="fitted"):
         sm.SES(fitted="nothing")
+
+
+SHORT = [
+    (sm.ARIMA(), 5),
+    (sm.ARIMA((0, 1, 1), (0, 1, 1, 12)), 17),
+    (sm.ARIMA(ar=(0.5,), ma=(0.2,)), 1),
+    (sm.LocalLevel(), 4),
+    (sm.BasicStructural(12), 18),
+    (sm.LocalLevel(irregular=1.0, level=0.5), 1),
+    (sm.SES(), 1),
+    (sm.HoltWinters(7), 7),
+]
+
+
+@pytest.mark.parametrize(("node", "least"), SHORT, ids=repr)
+def test_a_model_says_how_many_samples_its_fit_needs(node: Forecaster, least: int) -> None:
+    assert node.needs_to_fit == least >= node.needs
+    y = np.concatenate([SEASONAL[: least - 1], [np.nan] * 30])
+    words = "1 sample" if least == 1 else f"{least} samples"
+    with pytest.raises(ValueError, match=f"at least {words}( to be fitted)?, got {least - 1}$"):
+        node.clone().fit(y)
+    assert np.isfinite(node.clone().fit(SEASONAL[:least]).forecast(3)).all()
+
+
+@pytest.mark.parametrize(
+    "node", [sm.Theta(), sm.SES(), sm.AutoETS(), sm.ARIMA(), sm.LocalLevel(), sm.ARLS(2), sm.Naive()], ids=repr
+)
+def test_values_that_are_too_large_to_count_are_named(node: Forecaster) -> None:
+    with pytest.raises(ValueError, match=r"got 0 \(values beyond 1e\+100 count as missing\)"):
+        node.fit(WALK * 1e150)
+
+
+def test_one_sample_is_no_samples() -> None:
+    with pytest.raises(ValueError, match="needs 1 sample before it can forecast, got 0"):
+        sm.SES().forecast(1)

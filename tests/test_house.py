@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import inspect
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -173,3 +174,11 @@ def test_code_in_the_docs_runs(page: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "__page__", page_module)
     for block in blocks(page):
         exec(compile(block, page.name, "exec"), vars(page_module))
+
+
+@pytest.mark.parametrize("page", sorted((PACKAGE.parent / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_what_a_table_of_the_docs_names_is_there(page: Path) -> None:
+    """Every `Name` and `Name(` in a row of a table, where Name begins as a class does."""
+    rows = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    named = set(re.findall(r"`(?:sm\.)?([A-Z][A-Za-z0-9]*)[(`]", "\n".join(rows)))
+    assert not [name for name in sorted(named) if not hasattr(streammse, name)]

@@ -8,15 +8,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..kernels import arma as kernel
 from ..kernels.losses import Loss
 from ..kernels.state_space import System
 from ..node import Array
 from ..param import param
 from .base import what_fit_found
-from .state_space import MOST, Kalman, in_the_system, in_use, plain_number, regressed, small, surprise, whitened
+from .likelihood import Likelihood
+from .state_space import MOST, Kalman, in_the_system, in_use, innovations, plain_number
 
 Coefficients = tuple[float | None, ...] | None
 
+ARMA = ("ar", "ma", "seasonal_ar", "seasonal_ma")
 TRENDS = ("n", "c", "t", "ct")
 NEAREST = 1.0 - 1e-6  # the largest partial autocorrelation that is tried
 
@@ -108,6 +111,18 @@ class Shape(NamedTuple):
         for _ in range(self.D):
             delta = np.convolve(delta, np.concatenate([[1.0], np.zeros(self.m - 1), [-1.0]]))
         return -delta[1:]
+
+
+def process(shape: Shape, ar: Array, ma: Array, sar: Array, sma: Array) -> tuple[Array, Array, Array]:
+    """The ARMA process alone: phi and R as long as its state, and the stationary variance of that."""
+    r = shape.r
+    phi, R = np.zeros(r), np.zeros(r)
+    first, others = shape.product(ar, sar, -1.0), shape.product(ma, sma, 1.0)
+    phi[: first.size] = first
+    R[0], R[1 : 1 + others.size] = 1.0, others
+    T = np.eye(r, k=1)
+    T[:, 0] = phi
+    return phi, R, stationary(T, np.outer(R, R))
 
 
 def system(shape: Shape, ar: Array, ma: Array, sar: Array, sma: Array, trend: Array | None, beta: Array) -> System:
@@ -209,8 +224,12 @@ class ARIMA(Kalman):
     exact Kalman filter: the past values start diffuse, the ARMA process in its stationary distribution.
 
     ``fit`` maximises the exact Gaussian likelihood over the coefficients that were not given; variance, regressors and
-    trend are concentrated out of it. Until then what was not given counts as zero, but for the trend, which is learnt
-    from sample to sample as a part of the state.
+    trend are concentrated out of it. That is least squares but for the first samples, which count for as much as their
+    variance says, so that it uses short series better. With ``loss=`` it makes the mean loss of the one-step errors
+    after the diffuse start least, beginning at the largest likelihood. Fitting again starts from what was found.
+
+    Until then what was not given counts as zero, but for the trend, which is learnt from sample to sample as a part of
+    the state.
 
     Parameters
     ----------
@@ -343,57 +362,71 @@ class ARIMA(Kalman):
         unknown = any(value is None or None in value for value in (self._values[name] for name in self._estimated))
         return unknown and self._values["fitted"] is None
 
+    def _asked(self) -> dict[str, tuple[float | None, ...]]:
+        """The coefficients by name, None for what is to be estimated."""
+        return {name: self._values[name] or (None,) * count for name, count in self._counts().items()}
+
+    @property
+    def needs_to_fit(self) -> int:
+        """Those that the differences take, one for each coefficient to be estimated, and two more."""
+        unknown = sum(one is None for value in self._asked().values() for one in value)
+        return max(self.needs, self._shape.lags + unknown + 2) if unknown else self.needs
+
     def _system(self) -> System:
         ar, ma, sar, sma, trend, beta = map(np.array, self._in_use().values())
         known = self._values["trend_coefficients"] is not None or self._values["fitted"] is not None
         return system(self._shape, ar, ma, sar, sma, trend if known else None, beta)
 
     def _estimate(self, x: Array, y: Array, loss: Loss | None) -> tuple[float, ...] | None:
-        if loss is not None and loss.name != "squared":
-            raise ValueError(f"{type(self).__name__} is fitted by Gaussian likelihood: expected no loss, got {loss!r}")
-        counts = self._counts()
-        asked = {name: self._values[name] or (None,) * counts[name] for name in self._estimated}
-        unknown = sum(one is None for value in asked.values() for one in value)
-        if not unknown:
+        asked = self._asked()
+        if not any(one is None for value in asked.values() for one in value):
             return None
-        known = int(np.isfinite(y).sum())
-        least = self._shape.lags + unknown + 2
-        if known < least:
-            raise ValueError(f"{self!r} needs a series of at least {least} samples to be fitted, got {known}")
         beside = x.reshape(y.size, -1) if self.exogenous else np.zeros((y.size, 0))
-        return Search(self._shape, asked, y, beside).best()
+        before = None if self._values["fitted"] is None else self._in_use()
+        return Search(self._shape, asked, y, beside, loss, before).best()
 
 
-class Search:
-    """The coefficients of largest likelihood."""
+class Search(Likelihood):
+    """The coefficients of largest likelihood, or of the least mean loss; from those before on, where there are some."""
 
-    def __init__(self, shape: Shape, asked: dict[str, tuple[float | None, ...]], y: Array, x: Array) -> None:
-        self.shape, self.asked = shape, asked
-        self.arma = {name: asked[name] for name in ("ar", "ma", "seasonal_ar", "seasonal_ma")}
-        linear = (*asked["trend_coefficients"], *asked["beta"])
-        self.given = np.array([0.0 if one is None else one for one in linear])
-        self.free = np.array([one is None for one in linear], dtype=bool)
-        known = np.isfinite(y) & np.isfinite(x).all(axis=1)
-        self.x = np.where(known[:, None], x, np.nan)
-        self.y = np.where(known, y, np.nan)
-        self.small = small(self.y)
-        self.silent = np.where(known, 0.0, np.nan)
+    def __init__(
+        self,
+        shape: Shape,
+        asked: dict[str, tuple[float | None, ...]],
+        y: Array,
+        x: Array,
+        loss: Loss | None = None,
+        before: dict[str, tuple[float, ...]] | None = None,
+    ) -> None:
+        super().__init__(y, x, (*asked["trend_coefficients"], *asked["beta"]), loss)
+        self.shape, self.before = shape, before
+        self.unsaid = 0 if shape.lags else 1
+        self.arma = {name: asked[name] for name in ARMA}
+        if any(len({one is None for one in value}) > 1 for value in self.arma.values()):
+            self.smooth = False  # between fixed ones stationarity is a wall
+        #: the process itself, where no sample is missing that a difference would ask for
+        self.plain = self.shape.trend in ("n", "c") and (not shape.lags or bool(self.known.all()))
+        if self.plain:
+            columns = np.vstack([self.y, np.zeros((len(shape.powers), y.size)), self.x.T])
+            for lag, times in ((1, shape.d), (shape.m, shape.D)):
+                for _ in range(times):
+                    columns = columns[:, lag:] - columns[:, :-lag]
+            self.columns = np.ascontiguousarray(columns)
+        else:
+            self.silent = np.where(self.known, 0.0, np.nan)
 
     def best(self) -> tuple[float, ...]:
         """All coefficients, one after another."""
-        from scipy.optimize import minimize
-
         free = sum(one is None for value in self.arma.values() for one in value)
-        found = np.zeros(free)
-        if free:
-            starts = sorted([found, self.guess(), np.full(free, 0.3)], key=self.loss)
-            whole = all(len({one is None for one in value}) <= 1 for value in self.arma.values())
-            method = "BFGS" if whole else "Nelder-Mead"  # between fixed ones stationarity is a wall
-            tried = [minimize(self.loss, start, method=method) for start in starts[:2]]
-            found = min(tried, key=lambda one: float(one.fun)).x
-        arma = self.decode(found)
-        _, linear = self.concentrated(arma)
-        return tuple(float(one) for value in (*arma.values(), linear) for one in value)
+        starts = [np.zeros(free), self.guess(), np.full(free, 0.3)]
+        if self.before is not None:  # not from the edge itself, where nothing moves any more
+            starts = [self.encode({name: np.array(self.before[name]) for name in ARMA}, 0.999)]
+        found = self.descend(starts, descents=1 if self.before is not None else 2)
+        if self.criterion is not None:
+            found, linear = self.by_loss(found)
+        else:
+            linear = self.linear(found)
+        return tuple(float(one) for value in (*self.decode(found).values(), linear) for one in value)
 
     def decode(self, free: Array) -> dict[str, Array]:
         """Coefficients from unbounded numbers: a polynomial that is wholly free by its partial autocorrelations."""
@@ -409,33 +442,59 @@ class Search:
                 found[name] = np.array([next(rest) if one is None else one for one in value], dtype=float)
         return found
 
-    def loss(self, free: Array) -> float:
-        """-2 / n times the log likelihood, but for constants."""
-        arma = self.decode(free)
-        outside = not all(stable(-value if name.endswith("ma") else value) for name, value in arma.items())
-        return 1e10 if outside else self.concentrated(arma)[0]
+    def encode(self, coefficients: dict[str, Array], most: float) -> Array:
+        """The unbounded numbers of coefficients, no partial autocorrelation beyond ``most``."""
+        parts = [np.zeros(0)]
+        for name, value in self.arma.items():
+            polynomial = -coefficients[name] if name.endswith("ma") else coefficients[name]
+            if all(one is None for one in value):
+                while not stable(polynomial):
+                    polynomial = 0.8 * polynomial
+                r = np.clip(to_partial(polynomial), -most, most)
+                parts.append(r / np.sqrt(1.0 - r * r))
+            else:
+                parts.append(np.array([c for c, one in zip(coefficients[name], value, strict=True) if one is None]))
+        return np.concatenate(parts)
 
-    def innovations(self, arma: dict[str, Array], y: Array, trend: Array) -> tuple[Array, Array]:
-        """Those of a series, whitened, when the trend has these coefficients; and their variances."""
-        ar, ma, sar, sma = arma.values()
-        return whitened(system(self.shape, ar, ma, sar, sma, trend, np.zeros(0)), y)
+    def innovations(self, free: Array) -> tuple[Array, Array, Array] | None:
+        """Of the series and of what its linear coefficients are of: the trend's powers, the regressors."""
+        ar, ma, sar, sma = self.decode(free).values()
+        if not self.smooth and not all(map(stable, (ar, -ma, sar, -sma))):
+            return None
+        if not self.plain:
+            return self.filtered((ar, ma, sar, sma))
+        phi, R, P = process(self.shape, ar, ma, sar, sma)
+        columns = self.columns
+        if self.shape.powers:
+            columns[1] = 1.0 / (1.0 - phi.sum())  # the mean that a constant of one makes
+        e, F = np.empty(columns.shape), np.empty(columns.shape[1])
+        kernel.innovations.compiled(phi, R, P, columns, e, F)
+        told = F == F  # noqa: PLR0124
+        if not told.all():
+            e, F = e[:, told], F[told]
+        return e[0], e[1:].T, F
 
-    def concentrated(self, arma: dict[str, Array]) -> tuple[float, Array]:
-        """The loss when the linear coefficients and the variance are the best, and these linear coefficients."""
+    def filtered(self, arma: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array]:
+        """The same by the whole filter."""
         terms = len(self.shape.powers)
         none = np.zeros(terms)
-        e, F = self.innovations(arma, self.y, none)
+
+        def run(y: Array, trend: Array) -> tuple[Array, Array]:
+            return innovations(system(self.shape, *arma, trend, np.zeros(0)), y)
+
+        e, F = run(self.y, none)
         X = np.empty((e.size, self.given.size))  # the filter is linear: innovations are those of y less each column's
         for k in range(terms):
-            X[:, k] = -self.innovations(arma, self.silent, np.eye(terms)[k])[0]
+            X[:, k] = -run(self.silent, np.eye(terms)[k])[0]
         for k, one in enumerate(self.x.T):
-            X[:, terms + k] = self.innovations(arma, np.ascontiguousarray(one), none)[0]
-        e, linear = regressed(e, X, self.given, self.free)
-        return surprise(e, F, self.small), linear
+            X[:, terms + k] = run(np.ascontiguousarray(one), none)[0]
+        return e, X, F
 
     def guess(self) -> Array:
         """A start by two regressions (Hannan and Rissanen 1982): a long autoregression tells the noise."""
         free = np.zeros(sum(one is None for value in self.arma.values() for one in value))
+        if not free.size:
+            return free
         shape = self.shape
         w = self.y.copy()
         for lag, times in ((1, shape.d), (shape.m, shape.D)):
@@ -456,18 +515,9 @@ class Search:
         lags = [_back(w, k, first) for k in own] + [_back(noise, k, first) for k in other]
         lags += [_back(w, k, first) for k in far] + [_back(noise, k, first) for k in further]
         found = np.linalg.lstsq(np.column_stack(lags), w[first:], rcond=None)[0]
-        at, parts = 0, []
-        for name, value in self.arma.items():
-            part, at = found[at : at + len(value)], at + len(value)
-            polynomial = -part if name.endswith("ma") else part
-            while not stable(polynomial):
-                polynomial = 0.8 * polynomial
-            if all(one is None for one in value):
-                r = np.clip(to_partial(polynomial), -0.95, 0.95)
-                parts.append(r / np.sqrt(1.0 - r * r))
-            else:
-                parts.append(np.array([number for number, one in zip(part, value, strict=True) if one is None]))
-        return np.concatenate(parts)
+        edges = np.cumsum([0, *map(len, self.arma.values())])
+        told = {name: found[i:j] for name, (i, j) in zip(self.arma, pairwise(edges), strict=True)}
+        return self.encode(told, 0.95)
 
 
 def _back(w: Array, k: int, first: int) -> Array:

@@ -16,10 +16,32 @@ from numpy.typing import ArrayLike
 from .. import drive
 from .._jit import Function
 from ..fit import Found, Problem, minimise
+from ..kernels.constants import LARGEST
 from ..kernels.losses import Loss
 from ..node import Array, Index, Predictor, _row, _Update, same_length, signal
 from ..param import Param, param
 from ..snapshot import COUNTABLE
+
+
+def samples(number: int) -> str:
+    """So many of them, in words."""
+    return f"{number} sample{'s' * (number != 1)}"
+
+
+def not_counted(y: Array) -> str:
+    """A remark for an error where finite values are too large to count as known."""
+    beyond = np.isfinite(y) & (np.abs(y) > LARGEST)
+    return f" (values beyond {LARGEST:g} count as missing)" if beyond.any() else ""
+
+
+def _counted(x: Array, y: Array) -> tuple[Array, Array]:
+    """Without the values that are too large to count: NaN in their place."""
+    beyond = np.abs(y) > LARGEST
+    if not beyond.any():
+        return x, y
+    known = np.where(beyond, np.nan, y)
+    return known if x is y else x, known
+
 
 #: s[0] of every forecaster: how many samples it has seen that were not missing
 SEEN = 0
@@ -130,6 +152,15 @@ class Forecaster(Predictor):
         return 1
 
     @property
+    def needs_to_fit(self) -> int:
+        """How many samples that are not missing ``fit`` asks for."""
+        return self.needs
+
+    def _what_counts(self) -> str:
+        """A remark for somebody whose samples were all taken for missing ones."""
+        return ""
+
+    @property
     def lookback(self) -> float:
         """How many samples back a forecast depends on; infinity for a recursion over all of them."""
         return float("inf")
@@ -207,7 +238,10 @@ class Forecaster(Predictor):
         if isinstance(horizon, bool) or int(horizon) != horizon or horizon < 1:
             raise ValueError(f"horizon must be a positive integer, got {horizon!r}")
         if self._s[SEEN] < self.needs:
-            raise ValueError(f"{self!r} needs {self.needs} samples before it can forecast, got {int(self._s[SEEN])}")
+            raise ValueError(
+                f"{self!r} needs {samples(self.needs)} before it can forecast, got {int(self._s[SEEN])}"
+                + self._what_counts()
+            )
         out = np.empty(int(horizon))
         own = self._ahead()
         if self._exogenous():
@@ -257,7 +291,7 @@ class Forecaster(Predictor):
         self._long_enough(arranged[1])
         if type(self._values) is not dict:
             raise TypeError("the parameters of a row are those of its bank: fit the node before it becomes a bank")
-        found = self._estimate(*arranged, loss)
+        found = self._estimate(*_counted(*arranged), loss)
         if found is not None:
             self._values["fitted"] = found
             self._settle()
@@ -266,9 +300,12 @@ class Forecaster(Predictor):
         return self
 
     def _long_enough(self, y: Array) -> None:
-        known = int(np.isfinite(y).sum())
-        if known < self.needs:
-            raise ValueError(f"{self!r} needs a series of at least {self.needs} samples, got {known}")
+        known, least = int((np.abs(y) <= LARGEST).sum()), self.needs_to_fit
+        if known < least:
+            fitted = " to be fitted" if least > self.needs else ""
+            raise ValueError(
+                f"{self!r} needs a series of at least {samples(least)}{fitted}, got {known}{not_counted(y)}"
+            )
 
     # A model with parameters to estimate names them in ``_estimated``, declares them by ``estimated``, ends its fields
     # with ``fitted = what_fit_found()`` and defines ``_problem``. What follows carries what was found.

@@ -113,6 +113,12 @@ class Smoothing(Forecaster):
             return self._period()
         return 1 if self._trend() == k.NONE else 2
 
+    def _multiplies(self) -> bool:
+        return k.MULTIPLICATIVE in (self._trend(), self._seasonal())
+
+    def _what_counts(self) -> str:
+        return ": a part of it multiplies, so that only positive ones count" if self._multiplies() else ""
+
     @property
     def level(self) -> float:
         """The level l as it stands."""
@@ -133,7 +139,7 @@ class Smoothing(Forecaster):
         found = values.get("fitted")
         known = int((np.abs(y) <= LARGEST).sum())
         wrong = np.flatnonzero(y <= 0.0)
-        if wrong.size and k.MULTIPLICATIVE in (self._trend(), self._seasonal()):
+        if wrong.size and self._multiplies():
             at = int(wrong[0])
             raise ValueError(
                 f"{self!r} needs positive values, since a part of it multiplies: got {y[at]:g} (sample {at})"
@@ -190,9 +196,9 @@ def smoothing_problem(
     if trend == k.ADDITIVE:
         states.append(fit.Free(p.size + k.SLOPE, unit=0.0))
     elif trend == k.MULTIPLICATIVE:
-        states.append(fit.Free(p.size + k.SLOPE, 0.1, 10.0))
+        states.append(fit.Free(p.size + k.SLOPE, *k.GROWTH))
     if seasonal != k.NONE:  # one of them stays: what it gains the level would lose
-        one = fit.Free(0, unit=0.0) if seasonal == k.ADDITIVE else fit.Free(0, 1e-3, 1e3)
+        one = fit.Free(0, unit=0.0) if seasonal == k.ADDITIVE else fit.Free(0, *k.FACTORS)
         states += [one._replace(where=p.size + k.CYCLE + i) for i in range(int(p[k.SEASON]) - 1)]
     if not states_too or known < weights + len(states) + 1:
         states = []

@@ -142,13 +142,13 @@ class Kalman(Forecaster):
         return self._s[ss.VECTORS : ss.VECTORS + n].copy()
 
 
-def whitened(system: System, y: Array) -> tuple[Array, Array]:
-    """The innovations of a series over their deviations, and their variances; without those of the diffuse start."""
+def innovations(system: System, y: Array, p: Array | None = None) -> tuple[Array, Array]:
+    """The innovations of a series and their variances, without those of the diffuse start; ``p`` if it is known."""
     s, e, F = np.zeros(system.size), np.empty(y.size), np.empty(y.size)
     system.start(s)
-    ss.innovations.compiled(system.parameters(), s, y, e, F)
+    ss.innovations.compiled(system.parameters() if p is None else p, s, y, e, F)
     told = F > 0.0
-    return e[told] / np.sqrt(F[told]), F[told]
+    return e[told], F[told]
 
 
 def regressed(e: Array, X: Array, given: Array, free: NDArray[np.bool_]) -> tuple[Array, Array]:
@@ -160,14 +160,6 @@ def regressed(e: Array, X: Array, given: Array, free: NDArray[np.bool_]) -> tupl
         linear[free] = np.linalg.lstsq(X[:, free], e, rcond=None)[0]
         e = e - X[:, free] @ linear[free]
     return e, linear
-
-
-def surprise(e: Array, F: Array, floor: float) -> float:
-    """-2 / n times the log likelihood with the best scale of all variances, but for constants.
-
-    A series without noise has no finite likelihood: no error counts as smaller than the floor.
-    """
-    return float(math.log(np.mean(e * e) + floor * floor) + np.mean(np.log(F))) if e.size else 0.0
 
 
 def small(y: Array) -> float:

@@ -13,7 +13,8 @@ from ..node import Array
 from ..param import param
 from .arima import Coefficients, coefficients, filled
 from .base import what_fit_found
-from .state_space import MOST, Kalman, in_use, plain_number, regressed, small, surprise, whitened
+from .likelihood import Likelihood
+from .state_space import MOST, Kalman, in_use, innovations, plain_number
 
 #: the variances in use until some are given or found
 UNTIL = {"irregular": 1.0, "level": 0.1, "slope": 0.01, "seasonal": 0.01}
@@ -141,65 +142,85 @@ class Components(Kalman):
         unknown = any(one is None or (isinstance(one, tuple) and None in one) for one in asked)
         return unknown and self._values["fitted"] is None
 
+    def _asked(self) -> tuple[dict[str, float | None], tuple[float | None, ...]]:
+        """The variances by name and the coefficients, None for what is to be estimated."""
+        parts = self._parts()
+        beta = self._values.get("beta") or (None,) * parts.exogenous
+        return {name: self._values[name] for name in parts.variances}, beta
+
+    @property
+    def needs_to_fit(self) -> int:
+        """Those that the diffuse start takes, one for each number to be estimated, and one more."""
+        asked, beta = self._asked()
+        unknown = sum(one is None for one in (*asked.values(), *beta))
+        return self.needs + unknown + 1 if unknown else self.needs
+
     def _system(self) -> System:
         values = self._in_use()
         return system(self._parts(), values, np.array(values.get("beta", ()), dtype=float))
 
     def _estimate(self, x: Array, y: Array, loss: Loss | None) -> tuple[float, ...] | None:
-        if loss is not None and loss.name != "squared":
-            raise ValueError(f"{type(self).__name__} is fitted by Gaussian likelihood: expected no loss, got {loss!r}")
-        parts = self._parts()
-        asked = {name: self._values[name] for name in parts.variances}
-        beta = self._values.get("beta") or (None,) * parts.exogenous
-        unknown = sum(one is None for one in (*asked.values(), *beta))
-        if not unknown:
+        parts, (asked, beta) = self._parts(), self._asked()
+        if None not in (*asked.values(), *beta):
             return None
-        known = int(np.isfinite(y).sum())
-        least = self.needs + unknown + 1
-        if known < least:
-            raise ValueError(f"{self!r} needs a series of at least {least} samples to be fitted, got {known}")
         beside = x.reshape(y.size, -1) if parts.exogenous else np.zeros((y.size, 0))
-        return Search(parts, asked, beta, y, beside).best()
+        before = None if self._values["fitted"] is None else self._in_use()
+        return Search(parts, asked, beta, y, beside, loss, before).best()
 
 
-class Search:
-    """The variances of largest likelihood."""
+#: where a search begins: variances relative to one another, in the order of ``UNTIL``
+STARTS = ((1.0, 0.1, 0.01, 0.01), (1.0, 1.0, 0.1, 0.1), (0.1, 1.0, 1e-4, 0.01), (1.0, 1e-3, 1e-3, 0.1))
+FAINT = 1e-3  # a variance that was zero begins here, since at zero itself nothing moves
+
+
+class Search(Likelihood):
+    """The variances of largest likelihood, or of the least mean loss; from those before on, where there are some."""
 
     def __init__(
-        self, parts: Parts, asked: dict[str, float | None], beta: tuple[float | None, ...], y: Array, x: Array
+        self,
+        parts: Parts,
+        asked: dict[str, float | None],
+        beta: tuple[float | None, ...],
+        y: Array,
+        x: Array,
+        loss: Loss | None = None,
+        before: dict[str, Any] | None = None,
     ) -> None:
-        self.parts, self.asked = parts, asked
+        super().__init__(y, x, beta, loss)
+        self.asked, self.before = asked, before
         self.names = [name for name, value in asked.items() if value is None]
         #: whether all variances can grow together
         self.scalable = not any(asked.values())
-        self.given = np.array(filled(beta, len(beta)), dtype=float)
-        self.free = np.array([one is None for one in beta], dtype=bool)
-        known = np.isfinite(y) & np.isfinite(x).all(axis=1)
-        self.x = np.where(known[:, None], x, np.nan)
-        self.y = np.where(known, y, np.nan)
-        self.small = small(self.y)
         steps = np.diff(self.y)
         steps = steps[np.isfinite(steps)]
         self.size = max(float(np.std(steps)) if steps.size else 0.0, 1e6 * self.small)
+        # the parameters of the filter are linear in the variances
+        nothing = dict.fromkeys(UNTIL, 0.0)
+        self.model = system(parts, nothing, np.zeros(0))
+        self.base = self.model.parameters()
+        self.units = np.array(
+            [system(parts, nothing | {name: 1.0}, np.zeros(0)).parameters() - self.base for name in asked]
+        )
 
     def best(self) -> tuple[float, ...]:
         """All variances and coefficients, one after another."""
-        from scipy.optimize import minimize
-
-        found = np.zeros(len(self.names))
-        if self.names:
-            ratios = ((1.0, 0.1, 0.01, 0.01), (1.0, 1.0, 0.1, 0.1), (0.1, 1.0, 1e-4, 0.01), (1.0, 1e-3, 1e-3, 0.1))
-            places = [list(UNTIL).index(name) for name in self.names]
-            starts = sorted((np.sqrt([ratio[k] for k in places]) for ratio in ratios), key=self.loss)
-            tried = [minimize(self.loss, start, method="BFGS") for start in starts[:2]]
-            best = min(tried, key=lambda one: float(one.fun))
-            found, least = np.asarray(best.x), float(best.fun)
-            for k in range(found.size):  # a variance that is hardly there is none
-                without = found.copy()
-                without[k] = 0.0
-                if without.any() and self.loss(without) <= least + 1e-9:
-                    found = without
-        _, linear, scale = self.concentrated(found)
+        places = [list(UNTIL).index(name) for name in self.names]
+        starts = [np.sqrt([ratio[k] for k in places]) for ratio in STARTS]
+        if self.before is not None and self.names:
+            known = np.array([self.before[name] for name in self.names])
+            unit = (known.max() or 1.0) if self.scalable else self.size**2
+            starts = [np.sqrt(np.maximum(known / unit, FAINT))]
+        found = self.descend(starts, descents=1 if self.before is not None else 2)
+        least = self.loss(found)
+        for k in range(found.size):  # a variance that is hardly there is none
+            without = found.copy()
+            without[k] = 0.0
+            if without.any() and self.loss(without) <= least + 1e-9:
+                found = without
+        linear = self.linear(found)
+        if self.criterion is not None:
+            found, linear = self.by_loss(found)
+        scale = self.scale(found, linear)
         variances = [scale * value for value in self.variances(found).values()]
         return tuple(float(one) for one in (*variances, *linear))
 
@@ -209,25 +230,25 @@ class Search:
         found = {name: 0.0 if value is None else value for name, value in self.asked.items()}
         return found | {name: float(one * one) * unit for name, one in zip(self.names, free, strict=True)}
 
-    def loss(self, free: Array) -> float:
-        """-2 / n times the log likelihood, but for constants."""
-        return self.concentrated(free)[0]
+    def scale(self, free: Array, linear: Array) -> float:
+        """The factor that all variances lack; never zero, since what comes later must still be learnt."""
+        told = self.innovations(free) if self.scalable else None
+        if told is None:
+            return 1.0
+        e, X, F = told
+        return max(float(np.mean((e - X @ linear) ** 2 / F)) if e.size else 0.0, self.small**2)
 
-    def concentrated(self, free: Array) -> tuple[float, Array, float]:
-        """The loss with the best linear coefficients, these, and the factor that the variances lack."""
-        values = self.variances(free)
-        if not any(values.values()):
-            return 1e10, self.given, 0.0
-        model = system(self.parts, values, np.zeros(0))
-        e, F = whitened(model, self.y)
+    def innovations(self, free: Array) -> tuple[Array, Array, Array] | None:
+        """Of the series and of each regressor."""
+        values = np.array(list(self.variances(free).values()))
+        if not values.any():
+            return None
+        p = self.base + values @ self.units
+        e, F = innovations(self.model, self.y, p)
         X = np.empty((e.size, self.given.size))
         for k, one in enumerate(self.x.T):
-            X[:, k] = whitened(model, np.ascontiguousarray(one))[0]
-        e, linear = regressed(e, X, self.given, self.free)
-        if self.scalable:
-            scale = float(np.mean(e * e)) if e.size else 0.0  # never zero: what comes later must still be learnt
-            return surprise(e, F, self.small), linear, max(scale, self.small**2)
-        return float(np.mean(e * e) + np.mean(np.log(F))), linear, 1.0
+            X[:, k] = innovations(self.model, np.ascontiguousarray(one), p)[0]
+        return e, X, F
 
 
 class LocalLevel(Components):
@@ -237,8 +258,9 @@ class LocalLevel(Components):
 
         y_t = \mu_t + \varepsilon_t, \qquad \mu_{t+1} = \mu_t + \eta_t
 
-    ``fit`` finds the variances by maximum likelihood; until then the ratio of level to irregular is 0.1. The start is
-    diffuse: the first sample is the level.
+    ``fit`` finds the variances by maximum likelihood, which tells the noise from the level's steps and weighs the first
+    samples by what is known of them; with ``loss=`` those of the least mean loss of the one-step errors. Until then the
+    ratio of level to irregular is 0.1. The start is diffuse: the first sample is the level.
 
     Parameters
     ----------

@@ -111,7 +111,7 @@ def _kernels(dynamic: bool) -> tuple[Function, Function]:
 
     @kernel
     def step(p, s, x, d):  # type: ignore[no-untyped-def]
-        known = abs(d) < LARGEST
+        known = abs(d) <= LARGEST
         if s[SEEN] == 0.0:
             if not known:
                 return math.nan  # the series has not begun
@@ -255,7 +255,7 @@ def seasonal_indices(y: Array, m: int) -> Array | None:
 
 def filled(y: Array) -> Array:
     """The series from its first known sample on, with gaps bridged by straight lines."""
-    known = np.flatnonzero(np.abs(y) < LARGEST)
+    known = np.flatnonzero(np.abs(y) <= LARGEST)
     return np.interp(np.arange(known[0], y.size), known, y[known])
 
 

@@ -10,6 +10,9 @@ m = q c, and the error e = y - m, every member of tables 2.2 and 2.3 moves its s
 The error being additive or multiplicative changes nothing here: e in one is m times the error of the other. It tells in
 what ``fit`` makes least.
 
+What multiplies knows positive values alone: where a part does, a sample that is not positive counts as missing, so that
+a positive start stays positive, and growth and the factors of the season stay within limits that no series needs.
+
 R. J. Hyndman, A. B. Koehler, J. K. Ord and R. D. Snyder, Forecasting with Exponential Smoothing, 2008, section 2.5.
 """
 
@@ -33,7 +36,8 @@ SEEN, PHASE, LEVEL, SLOPE, CYCLE = range(5)
 
 NONE, ADDITIVE, MULTIPLICATIVE = 0.0, 1.0, 2.0
 
-FLOOR = 1e-8  # a factor of the season, or of growth, never falls below
+FACTORS = 1e-3, 1e3  # a factor of the season stays within
+GROWTH = 0.1, 10.0  # and one of growth, a sample
 
 
 @helper
@@ -42,10 +46,22 @@ def _over(e: float, q: float) -> float:
     return e / q if abs(q) > SMALLEST else 0.0
 
 
+@helper
+def _within(value: float, low: float, high: float) -> float:
+    """Kept between the limits."""
+    return min(max(value, low), high)
+
+
+@helper
+def _known(p: Any, d: float) -> bool:
+    """Whether a sample is there to learn from."""
+    return abs(d) <= LARGEST and (d > 0.0 or (p[TREND] != MULTIPLICATIVE and p[SEASONAL] != MULTIPLICATIVE))
+
+
 @rare
 def _warm_up(p: Any, s: Any, d: float) -> float:
     """Before there is anything to forecast from: the first sample, two for a slope, or a season of them."""
-    known = abs(d) <= LARGEST
+    known = _known(p, d)
     if p[SEASONAL] == NONE:
         s[PHASE] += 1.0
         if known:
@@ -54,7 +70,7 @@ def _warm_up(p: Any, s: Any, d: float) -> float:
                     s[SLOPE] = (d - s[LEVEL]) / s[PHASE]
                 else:
                     ratio = _over(d, s[LEVEL])
-                    s[SLOPE] = ratio ** (1.0 / s[PHASE]) if ratio > 0.0 else 1.0
+                    s[SLOPE] = _within(ratio ** (1.0 / s[PHASE]), GROWTH[0], GROWTH[1]) if ratio > 0.0 else 1.0
             elif p[TREND] == MULTIPLICATIVE:
                 s[SLOPE] = 1.0
             s[LEVEL] = d
@@ -81,7 +97,7 @@ def _warm_up(p: Any, s: Any, d: float) -> float:
                 s[CYCLE + k] = held - mean if math.isfinite(held) else 0.0
             else:
                 ratio = _over(held, mean)
-                s[CYCLE + k] = ratio if FLOOR < ratio <= LARGEST else 1.0
+                s[CYCLE + k] = _within(ratio, FACTORS[0], FACTORS[1]) if ratio == ratio else 1.0  # noqa: PLR0124
     return math.nan
 
 
@@ -109,7 +125,7 @@ def ets(p: Any, s: Any, x: float, d: float) -> Any:
         s[PHASE] = phase + 1.0 if phase + 1.0 < p[SEASON] else 0.0
         c = s[at]
         y = q + c if seasonal == ADDITIVE else q * c
-    if abs(d) <= LARGEST:
+    if _known(p, d):
         s[SEEN] += 1.0
         e = d - y
         f = e
@@ -118,12 +134,13 @@ def ets(p: Any, s: Any, x: float, d: float) -> Any:
         elif seasonal == MULTIPLICATIVE:
             f = _over(e, c)
             by = q if p[BY_NEW] == 0.0 else q + p[ALPHA] * f
-            s[at] = max(c + p[GAMMA] * _over(e, by), FLOOR)
+            if by > 0.0:  # a slope that adds may have led below zero, of which nothing is a multiple
+                s[at] = _within(c + p[GAMMA] * _over(e, by), FACTORS[0], max(c, p[SEASON]))  # of m of mean 1
         q = fused(p[ALPHA], f, q)
         if trend == ADDITIVE:
             b = fused(p[BETA], f, b)
         elif trend == MULTIPLICATIVE:
-            b = max(b + p[BETA] * _over(f, before), FLOOR)
+            b = _within(b + p[BETA] * _over(f, before), GROWTH[0], GROWTH[1])
     s[LEVEL] = q
     if not abs(q) <= LARGEST:  # a branch that stores: the next sample does not wait for two comparisons
         s[LEVEL] = min(max(q, -LARGEST), LARGEST)
@@ -199,7 +216,7 @@ def ets_begin(p: Any, s: Any, y: Any) -> None:
             s[SLOPE] = (early - late) / w if math.isfinite(early - late) else 0.0
         else:
             ratio = _over(early, late)
-            s[SLOPE] = ratio ** (1.0 / w) if 0.0 < ratio <= LARGEST else 1.0
+            s[SLOPE] = _within(ratio ** (1.0 / w), GROWTH[0], GROWTH[1]) if ratio > 0.0 else 1.0
     for t in range(first - 1, -1, -1):
         ets(p, s, y[t], y[t])
     q, b = s[LEVEL], s[SLOPE]

@@ -205,8 +205,9 @@ def _full(p, s, e, known):  # type: ignore[no-untyped-def]
             s[VARIANCE] = F
             if F > 0.0:
                 for i in range(n):
+                    g = s[m + i] / F
                     for j in range(n):
-                        s[P + i * n + j] -= s[m + i] * s[m + j] / F
+                        s[P + i * n + j] -= g * s[m + j]
                 for i in range(n):
                     s[m + i] /= F
                     s[a + i] += s[m + i] * e
