@@ -58,7 +58,7 @@ class GradientFilter(Predictor):
     _gain: ClassVar[Function] = fir.plain_gain
     _sweep: ClassVar[Intrinsic] = late_sweep
     _regressor: ClassVar[Function] = fir.itself
-    _layout = 2
+    _layout = 3
 
     def _family(self) -> fir.Family:
         descended = self._descended
@@ -82,7 +82,7 @@ class GradientFilter(Predictor):
         return fir.state_size(self.taps, self.references)
 
     def _start(self, s: NDArray[np.float64]) -> None:
-        fir.start(s)
+        fir.start(self._p, s)
 
     @property
     def diverged(self) -> int:
@@ -113,4 +113,4 @@ class GradientFilter(Predictor):
             raise ValueError(f"weights must have shape {wanted}, got {given.shape}")
         if not np.isfinite(given).all():
             raise ValueError("weights must be finite")
-        fir.set_weights(self._s, given, self.references)
+        fir.set_weights(self._p, self._s, given, self.references)
