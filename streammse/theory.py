@@ -258,7 +258,8 @@ def max_step(filter: GradientFilter, x: ArrayLike, d: ArrayLike | None = None, *
     -------
     mu : float
         Infinite where every step is stable because the update is bounded whatever the error (sign-error, sign-sign and
-        pinball LMS: a larger step only makes the steady state worse).
+        pinball LMS). A larger step makes their steady state worse all the same, without limit, and the filter counts
+        an error beyond the signal as a divergence: `predict_mse` says how large it will be.
 
     Raises
     ------
@@ -316,7 +317,9 @@ def _tried(filter: GradientFilter, x: Array, scale: float, most: float) -> float
 
     def stable(mu: float) -> bool:
         mu = min(mu, field.high) if field.high is not None else mu
-        filters = bank(type(filter)(**{**filter.params, "mu": mu, "on_divergence": "hold"}), len(pieces))
+        one = type(filter)(**{**filter.params, "mu": mu})
+        one._p[fir.POLICY] = fir.TRIAL
+        filters = bank(one, len(pieces))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             y = filters.run(inputs, noise)

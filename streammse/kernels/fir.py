@@ -18,6 +18,9 @@ That product and the energy in the line are sums over the last ``taps`` samples,
 of those in the present block of ``taps`` samples, and of what is still in the line of the block before (its sums from
 each sample to its end, taken when it was full). Nothing is ever subtracted.
 
+Whether it diverges is watched over some hundreds of samples at a time: sums of e^2 and d^2 that nothing waits for, and
+a look at them and at the weights where a watch ends (``strayed``). An error of another order is noticed at once.
+
 Weights are kept oldest tap first, as the delay line lies in memory. The line of the stream is a ring of ``taps + 2``
 written twice, so that the window and the two before it are always contiguous.
 
@@ -44,20 +47,22 @@ P_SIZE = 8
 POSITION, GAIN, KEEP, POWER, COUNT, LEVEL, DIVERGED, HELD, UNLEARNT, LATE_GAIN, LATE_KEEP, PLACE, ENERGY, LAGGED = (
     range(14)
 )
-# of the present watch: squares, samples to go, UNLEARNT at its start; of the last: whether it was bad, |w|^2 at its end;
-# and the peak of the input, which fades from watch to watch
+# of the present watch: squares, samples to go, UNLEARNT at its start; of the last one: whether it was bad, and |w|^2 at
+# its end; and the peak of the input, which fades from watch to watch
 ERRORS, DESIRED, LEFT, MISSED, BAD, LENGTH, PEAK = range(14, 21)
 WEIGHTS = (
     24  # the state begins on a cache line, and so do the weights: vectors across two lines cost half as much again
 )
 
 RAISE, RESET, HOLD = 0.0, 1.0, 2.0  # as the public choices count
-TRIAL = 3.0  # hold, but do not watch: ``theory`` tries steps at the edge of stability, with noise and nothing else for d
+TRIAL = (
+    3.0  # hold, but do not watch: ``theory`` tries steps at the edge of stability, with noise and nothing else for d
+)
 HORIZON = 100_000.0  # samples over which the input power is averaged and the level fades
 BURST = 100.0  # a sample counts for at most so many times the power so far: a spike must not stop learning for long
 GROWTH = 1e4  # an error so many times the level of the signals is divergence, or a burst
 SURGE = 1e3  # how much a single sample can raise the level: one spike must not blind the detection for good
-WATCH = 256  # samples of a watch, beside one for each weight
+WATCH = 512  # samples of a watch, beside one for each weight; to look more often costs more
 WORSE = 10.0  # an error of so many times the power of d is bad: it would be d itself with weights of zero
 LONGER = 1.01  # growth of the square of the weights' length in a watch, beyond rounding
 FADE = 0.7  # of the peak, from watch to watch
@@ -130,7 +135,7 @@ def listen(x: float, power: float, count: float) -> tuple[float, float]:
 def follow(level: float, loudest: float) -> float:
     """The level of the signals: their peak, which fades, and which one sample cannot raise beyond measure."""
     most = SURGE * level if level > 0.0 else LARGEST
-    return max(level - level * (1.0 / HORIZON), min(loudest, most))
+    return max(level * (1.0 - 1.0 / HORIZON), min(loudest, most))
 
 
 @helper
@@ -176,7 +181,7 @@ def family(
     """
 
     @helper
-    def learn(p, s, y, energy, total, d, power, level, loudest):  # type: ignore[no-untyped-def]
+    def learn(p, s, y, energy, floor, kept, d, power, level, loudest):  # type: ignore[no-untyped-def]
         """From the error to the gain that waits for the next sweep: (gain, keep, level, whether it diverged).
 
         The rare cases count themselves: a branch that stores is never turned into a select on the path of the error.
@@ -192,13 +197,13 @@ def family(
             s[UNLEARNT] += 1.0  # nothing is learnt from a burst in d or in the line, but it is no divergence
             burst = abs(e) <= GROWTH * (abs(d) + math.sqrt(energy))
             return 0.0, 1.0, level, level > 0.0 and not burst
-        g = gain(score(e, p[A], p[B]), e, unit * p[MU], energy, p[REGULARISER] * total * power)
+        g = gain(score(e, p[A], p[B]), e, unit * p[MU], energy, floor * power)
         if not abs(g) < LARGEST:
             s[UNLEARNT] += 1.0
             return 0.0, 1.0, level, False
         put(s, ERRORS, get(s, ERRORS) + e * e)
         put(s, DESIRED, get(s, DESIRED) + d * d)
-        return g, 1.0 - p[MU] * p[LEAK], level, False
+        return g, kept, level, False
 
     @rare
     def look(p, s, trouble, say):  # type: ignore[no-untyped-def]
@@ -213,6 +218,7 @@ def family(
             up, down = abs(score(typical, p[A], p[B])), abs(score(-typical, p[A], p[B]))
             if not strayed(p, s, up, down) or p[POLICY] == TRIAL:
                 return
+            s[UNLEARNT] += 1.0
         diverged(p, s, say)
 
     @kernel
@@ -234,7 +240,9 @@ def family(
         y = s[KEEP] * y + s[GAIN] * lagged
         s[LATE_GAIN], s[LATE_KEEP] = s[GAIN], s[KEEP]
         energy = as_if_full(energy, s[POWER], s[COUNT], float(taps))
-        s[GAIN], s[KEEP], s[LEVEL], trouble = learn(p, s, y, energy, float(taps), d, s[POWER], s[LEVEL], abs(x))
+        s[GAIN], s[KEEP], s[LEVEL], trouble = learn(
+            p, s, y, energy, p[REGULARISER] * taps, 1.0 - p[MU] * p[LEAK], d, s[POWER], s[LEVEL], abs(x)
+        )
         s[LEFT] -= 1.0
         if trouble or s[LEFT] <= 0.0:
             look(p, s, trouble, True)
@@ -268,7 +276,9 @@ def family(
         s[LATE_GAIN], s[LATE_KEEP] = s[GAIN], s[KEEP]
         total = float(m * taps)
         energy = as_if_full(energy, s[POWER], s[COUNT], total)
-        s[GAIN], s[KEEP], s[LEVEL], trouble = learn(p, s, y, energy, total, d, s[POWER], s[LEVEL], loudest)
+        s[GAIN], s[KEEP], s[LEVEL], trouble = learn(
+            p, s, y, energy, p[REGULARISER] * total, 1.0 - p[MU] * p[LEAK], d, s[POWER], s[LEVEL], loudest
+        )
         s[LEFT] -= 1.0
         if trouble or s[LEFT] <= 0.0:
             look(p, s, trouble, True)
@@ -298,6 +308,7 @@ def block_of(learn: Function, look: Function, sweep: Intrinsic, regressor: Funct
         end = WEIGHTS + m * taps + 2 * m * ring
         before = s[DIVERGED]
         total = float(m * taps)
+        floor, kept = p[REGULARISER] * total, 1.0 - p[MU] * p[LEAK]
         done = 0
         while done < y.size:
             size = min(CHUNK, y.size - done)
@@ -324,7 +335,9 @@ def block_of(learn: Function, look: Function, sweep: Intrinsic, regressor: Funct
                     out = keep * out + g * lagged
                     late_g, late_keep = g, keep
                     energy = as_if_full(energy, power, count, total)
-                    g, keep, level, trouble = learn(p, s, out, energy, total, get(d, done + t), power, level, loudest)
+                    g, keep, level, trouble = learn(
+                        p, s, out, energy, floor, kept, get(d, done + t), power, level, loudest
+                    )
                     put(y, done + t, out)
                     t += 1
                 s[LEFT] -= float(t - begin)
