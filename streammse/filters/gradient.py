@@ -11,7 +11,7 @@ from .._jit import Function
 from .._jit.instructions import Intrinsic, late_sign_sweep, late_sweep
 from ..kernels import fir, losses
 from ..kernels.losses import textbook_unit
-from ..node import Predictor
+from ..node import Predictor, real_array
 from ..param import param
 
 
@@ -107,7 +107,7 @@ class GradientFilter(Predictor):
 
     @weights.setter
     def weights(self, values: ArrayLike) -> None:
-        given = np.asarray(values, dtype=np.float64)
+        given = real_array(values, "weights")
         wanted = (self.taps,) if self.references == 1 else (self.references, self.taps)
         if given.shape != wanted:
             raise ValueError(f"weights must have shape {wanted}, got {given.shape}")
