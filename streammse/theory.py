@@ -64,8 +64,15 @@ ENOUGH = 200_000  # regressors for an average
 PIECE, TRIALS = 1024, 256  # samples, and pieces of data, over which a step is tried
 AMPLIFIED = 60.0  # a misadjustment that no stable step below 0.98 of the bound reaches
 SAMPLES = 8000  # errors over which a nonlinearity is averaged
+LINES = 2  # regressors that there must be for each weight
+RISE = 1.01  # of a slope within a decade, beyond rounding
 CLASSES = 8  # of lines of like energy
 DECADE = 20  # errors in a decade, at which a score is looked at
+SMALL = 1e-4  # of an error for which a score is as good as linear: noise with which a step is tried
+SPAN, FURTHEST = (
+    6,
+    90,
+)  # decades about the size of the errors that are looked at, and powers of ten that limit the search
 NODES = 64  # of the Gauss-Hermite rule for the Gaussian part of the error
 
 
@@ -220,7 +227,9 @@ def simulate_mse(filter: GradientFilter, x: ArrayLike, d: ArrayLike, *, runs: in
     (500,)
     """
     xs, ds = _rows(_checked(filter), x, d)
-    if int(runs) != runs or runs < 1 or (runs > 1 and len(xs) > 1):
+    if isinstance(runs, bool) or not isinstance(runs, (int, np.integer)):
+        raise TypeError(f"runs must be a positive integer, got {runs!r}")
+    if runs < 1 or (runs > 1 and len(xs) > 1):
         raise ValueError(f"runs must be a positive integer, and 1 where x already has rows, got {runs!r}")
     if runs > 1:
         length = ds.shape[1] // runs
@@ -258,7 +267,8 @@ def max_step(filter: GradientFilter, x: ArrayLike, d: ArrayLike | None = None, *
     -------
     mu : float
         Infinite where every step is stable because the update is bounded whatever the error (sign-error, sign-sign and
-        pinball LMS: a larger step only makes the steady state worse).
+        pinball LMS). A larger step makes their steady state worse all the same, without limit, and the filter counts
+        an error beyond the signal as a divergence: `predict_mse` says how large it will be.
 
     Raises
     ------
@@ -287,6 +297,8 @@ def max_step(filter: GradientFilter, x: ArrayLike, d: ArrayLike | None = None, *
     xs, ds = _rows(filter, x, np.zeros(np.shape(x)[: -1 if filter.references > 1 else None]) if d is None else d)
     model = _Model(filter, _Data(filter, xs, ds))
     ratio = model.slopes
+    if not ratio.max() > 0.0:
+        raise ValueError(f"the score of {filter!r} is zero for errors of every size: it learns nothing")
     if ratio[0] > 1.5 * ratio[DECADE]:  # the score is steeper the smaller the error, and bounded
         return math.inf
     if ratio[-1] > 1.5 * ratio[-1 - DECADE]:  # it outgrows the error
@@ -296,14 +308,17 @@ def max_step(filter: GradientFilter, x: ArrayLike, d: ArrayLike | None = None, *
     steepest = float(ratio.max())
     step = model.linear_step(in_mean=in_mean) / steepest
     # where small errors meet the steepest score, the data themselves can say whether the weights come to rest
-    return step if in_mean or model.normalised or ratio[0] < 0.99 * steepest else _tried(filter, xs, model.scale, step)
+    if in_mean or model.normalised or ratio[0] < 0.99 * steepest:
+        return step
+    return _tried(filter, xs, SMALL * math.pow(10.0, model.decades[0]), step)
 
 
-def _tried(filter: GradientFilter, x: Array, scale: float, most: float) -> float:  # noqa: A002
+def _tried(filter: GradientFilter, x: Array, small: float, most: float) -> float:  # noqa: A002
     """The largest step up to ``most`` for which the data themselves do not amplify noise beyond measure.
 
     The recursion knows nothing of the likeness of successive regressors, which makes LMS on coloured input diverge much
-    earlier. So the filter learns noise from pieces of the data: near the bound its misadjustment has no limit.
+    earlier. So the filter learns noise, of a size that is ``small`` for the score, from pieces of the data: near the
+    bound its misadjustment has no limit.
     """
     k, samples, m = x.shape
     length = min(samples, max(PIECE, 8 * filter.taps * m))
@@ -311,12 +326,14 @@ def _tried(filter: GradientFilter, x: Array, scale: float, most: float) -> float
     pieces = np.concatenate([x[:, at : at + length] for at in starts])
     pieces = np.ascontiguousarray(pieces[:: max(1, len(pieces) // TRIALS)])
     inputs = pieces[..., 0] if m == 1 else pieces
-    noise = 1e-6 * scale * np.random.default_rng(0).standard_normal(pieces.shape[:2])
+    noise = small * np.random.default_rng(0).standard_normal(pieces.shape[:2])
     field = type(filter)._params["mu"]
 
     def stable(mu: float) -> bool:
         mu = min(mu, field.high) if field.high is not None else mu
-        filters = bank(type(filter)(**{**filter.params, "mu": mu, "on_divergence": "hold"}), len(pieces))
+        one = type(filter)(**{**filter.params, "mu": mu})
+        one._p[fir.POLICY] = fir.TRIAL
+        filters = bank(one, len(pieces))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             y = filters.run(inputs, noise)
@@ -370,6 +387,10 @@ class _Data:
         self.x, self.d, self.taps = x, d, filter.taps
         self.samples = d.shape[1]
         self.size = filter.taps * filter.references
+        lines = len(d) * max(0, self.samples - self.taps + 1)
+        if lines < LINES * self.size:
+            needed = self.taps - 1 + math.ceil(LINES * self.size / max(1, len(d)))
+            raise ValueError(f"expected at least {needed} samples for {self.size} weights, got {self.samples}")
         #: the average energy in the line
         self.energy = float(np.mean(np.sum(x * x, axis=2))) * filter.taps
         if not self.energy > 0.0:
@@ -452,11 +473,38 @@ class _Model:
         """The size of an error of a filter that has learnt nothing."""
         return math.sqrt(float(np.mean(self.data.d**2))) or 1.0
 
+    def slope(self, power: float) -> float:
+        """f(e) / e for an error of ten to the power, of either sign."""
+        e = math.pow(10.0, power)
+        try:
+            return max(self.f(e) / e, -self.f(-e) / e)
+        except OverflowError:  # of a loss of the user's own
+            return math.inf
+
+    @cached_property
+    def decades(self) -> tuple[int, int]:
+        """The powers of ten between which the errors lie, and what is typical of the score.
+
+        A score has a scale of its own, such as the width of a kernel, that may lie far from that of the signals: the
+        range goes on to where the slope no longer rises.
+        """
+        middle = math.log10(self.scale)
+        low, high = math.floor(middle) - SPAN, math.ceil(middle) + SPAN
+        found = max(self.slope(power) for power in range(low, high + 1))
+        while found == 0.0 and high - low < 2 * FURTHEST:
+            low, high = low - 1, high + 1
+            found = max(self.slope(low), self.slope(high))
+        while low > -FURTHEST and self.slope(low) > RISE * self.slope(low + 1):
+            low -= 1
+        while high < FURTHEST and self.slope(high) > RISE * self.slope(high - 1):
+            high += 1
+        return low, high
+
     @cached_property
     def slopes(self) -> Array:
         """f(e) / e from tiny to huge errors."""
-        errors = self.scale * np.logspace(-6.0, 6.0, 12 * DECADE + 1)
-        return np.array([max(self.f(e) / e, -self.f(-e) / e) for e in errors])
+        low, high = self.decades
+        return np.array([self.slope(low + k / DECADE) for k in range((high - low) * DECADE + 1)])
 
     @cached_property
     def linear(self) -> bool:
@@ -602,8 +650,12 @@ class _Model:
     def _nonlinear_limit(self, mu: float) -> float:
         """The fixed point of zeta = mu / 2 h_U(zeta) / h_G(zeta) sum(lambda E[g^2] / C), the first from below."""
         grid, rate, drive = self._nonlinear
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ends = 0.5 * mu * (drive / rate) @ self.eigenvalues
+        start = float(self.eigenvalues @ self.start**2)
+        if not rate[min(int(np.searchsorted(grid, start)), grid.size - 1)].max() > 0.0:
+            return self.data.minimum + start  # errors of this size teach nothing: it stays where it is
+        ratio = np.divide(drive, rate, out=np.full_like(drive, np.inf), where=rate > 0.0)
+        with np.errstate(divide="ignore"):
+            ends = 0.5 * mu * ratio @ self.eigenvalues
             gap = np.log(ends) - np.log(grid)
         below = np.flatnonzero(~(gap > 0.0))
         if below.size == 0:
@@ -611,7 +663,7 @@ class _Model:
         i = int(below[0])
         if i == 0:
             return self.data.minimum + float(ends[0])
-        share = gap[i - 1] / (gap[i - 1] - gap[i])
+        share = gap[i - 1] / (gap[i - 1] - gap[i]) if math.isfinite(gap[i - 1]) else 1.0
         return self.data.minimum + float(np.exp(np.log(grid[i - 1]) + share * np.log(grid[i] / grid[i - 1])))
 
     def bounded_step(self) -> float:

@@ -103,7 +103,7 @@ NODE = '{"node": "SES", "layout": 1, "size": 4, "params": {}}'
         (forged(layout=0), "of an older version of streammse: it holds NLMS in layout 0, this one reads"),
         (forged(name="Nonsense"), "unknown algorithm 'Nonsense'"),
         (forged(name="Non\nsense"), r"unknown algorithm 'Non\\nsense'"),
-        (forged(name="bank Nonsense", arrays={"s": [1, 35]}), "unknown algorithm 'Nonsense'"),
+        (forged(name="bank Nonsense", arrays={"s": [1, 43]}), "unknown algorithm 'Nonsense'"),
         (forged(name="bank NLMS"), "expected a row for each node"),
         (forged(name="subprocess:Popen"), "the kernel 'Popen' in 'subprocess': import it first"),
         (forged(name="streammse.node:Node"), "import it first"),
@@ -120,7 +120,7 @@ NODE = '{"node": "SES", "layout": 1, "size": 4, "params": {}}'
         (forged(arrays={"s": [0, 10**30]}), "asks for more"),
         (forged(arrays={}), "bytes of state"),
         (forged(params={"taps": 10**15}), "would have .* numbers of state"),
-        (forged(params={"taps": 4}), r"a state of shape \(35,\), expected \(40,\)"),
+        (forged(params={"taps": 4}), r"a state of shape \(43,\), expected \(48,\)"),
         (forged(params={"taps": "x"}), "cannot be built: taps must be a number"),
         (forged(params={"taps": None}), "cannot be built: taps must be a number"),
         (forged(params={"nonsense": 1}), "cannot be built: .*nonsense"),
@@ -187,7 +187,7 @@ def test_restoring_leaves_the_state_when_it_refuses() -> None:
             node.restore(data)
         np.testing.assert_array_equal(node._s, before)
     bank = sm.bank(node, 2)
-    for told in ({"s": [5, 7]}, {"s": [35, 1]}, {"s": [1, 35]}):
+    for told in ({"s": [43, 1]}, {"s": [1, 43]}):
         with pytest.raises(ValueError, match="a state of shape"):
             node.restore(forged(arrays=told))
     for other, words in ((sm.bank(node, 3), "expected 2 rows"), (sm.bank(sm.NLMS(4), 2), "taps=4 instead of 3")):
@@ -226,7 +226,7 @@ def test_nothing_is_imported_and_nobody_is_asked(monkeypatch: pytest.MonkeyPatch
         for name in ("Follower", "Holder.Follower", "system", "signal", "modules.nosy", "__class__", "", "."):
             for data in (
                 forged(name=f"{module}:{name}"),
-                forged(name=f"bank {module}:{name}", arrays={"s": [1, 35]}),
+                forged(name=f"bank {module}:{name}", arrays={"s": [1, 43]}),
                 forged(params={"taps": 3, "loss": [f"{module}:{name}", 0.0, 0.0]}),
                 forged(name="BOA", params={"models": [{"node": f"{module}:{name}", "params": {}}]}),
             ):

@@ -323,6 +323,36 @@ def test_bounds_of_scores() -> None:
     assert sm.max_step(sm.LeakyLMS(N, leak=0.5), x) > lms
 
 
+@pytest.mark.parametrize("scale", [1e-10, 1e3, 1e6, 1e10])
+def test_bounds_of_scores_whatever_the_scale_of_the_data(scale: float) -> None:
+    """A score has a width of its own: where the signals are far beyond it, a bound is still that of small errors."""
+    x = scale * np.random.default_rng(15).standard_normal(2000)
+    d = lfilter([0.5, 0.2], [1.0], x)
+    lms = sm.max_step(sm.LMS(4), x)
+    assert lms == pytest.approx(0.28 / scale**2, rel=0.3)
+    for f in (sm.MCCLMS(4), sm.GMCCLMS(4), sm.HuberLMS(4), sm.LogCoshLMS(4), sm.LMS(4, loss=losses.tukey)):
+        assert sm.max_step(f, x, d) == pytest.approx(lms, rel=0.01), f
+        assert sm.max_step(f, x) == pytest.approx(lms, rel=0.01), f
+    for f in (sm.GMCCLMS(4, alpha=4.0), sm.LMS(4, loss=losses.epsilon_insensitive)):
+        assert sm.max_step(f, x, d) == pytest.approx(sm.max_step(f, x), rel=0.01)
+        assert 0.1 * lms < sm.max_step(f, x) < lms
+    for f in (sm.SignErrorLMS(4), sm.PinballLMS(4), sm.GMCCLMS(4, alpha=1.0)):
+        assert math.isinf(sm.max_step(f, x, d))
+
+
+def test_errors_far_beyond_a_score_teach_nothing_and_the_prediction_says_so() -> None:
+    rng = np.random.default_rng(16)
+    x = 1e6 * rng.standard_normal(2000)
+    d = lfilter([0.5, 0.2], [1.0], x) + 1e5 * rng.standard_normal(2000)
+    for f in (sm.MCCLMS(4, 1e-14), sm.GMCCLMS(4, 1e-14, 4.0), sm.LMS(4, 1e-14, loss=losses.tukey)):
+        predicted, measured = sm.predict_mse(f, x, d), sm.simulate_mse(f, x, d)
+        assert predicted.steady_state == pytest.approx(np.mean(d * d), rel=0.1)
+        assert measured.steady_state == pytest.approx(predicted.steady_state, rel=0.15)
+        assert predicted.curve[-1] == pytest.approx(predicted.steady_state, rel=1e-6)
+    small = sm.predict_mse(sm.LMS(4, 0.1, loss=losses.epsilon_insensitive), 1e-3 * x / 1e6, 1e-3 * d / 1e6)
+    assert small.steady_state == pytest.approx(np.mean(d * d) * 1e-18, rel=0.1)
+
+
 # What comes out
 
 
@@ -356,5 +386,18 @@ def test_errors_are_clear() -> None:
         sm.max_step(sm.LMS(4), np.zeros(100))
     with pytest.raises(ValueError, match="runs must be a positive integer"):
         sm.simulate_mse(sm.LMS(4), x[0], d[0], runs=0)
+    for few in (np.array([1.0]), np.array([]), x[0, :38]):
+        with pytest.raises(ValueError, match=f"expected at least 95 samples for 32 weights, got {few.size}"):
+            sm.max_step(sm.NLMS(), few)
+    with pytest.raises(ValueError, match="expected at least 11 samples for 4 weights, got 3"):
+        sm.predict_mse(sm.NLMS(4), x[0, :3], d[0, :3])
+    with pytest.raises(ValueError, match="expected at least 11 samples for 4 weights, got 10"):
+        sm.simulate_mse(sm.NLMS(4), x[0, :10], d[0, :10])
+    with pytest.raises(TypeError, match="runs must be a positive integer, got 'a'"):
+        sm.simulate_mse(sm.LMS(4), x[0], d[0], runs="a")
+    with pytest.raises(TypeError, match="weights must be an array of real numbers"):
+        sm.LMS(1).weights = ["a"]
+    with pytest.raises(ValueError, match="is zero for errors of every size"):
+        sm.max_step(sm.LMS(4, loss=sm.make_loss(lambda e: 0.0 * e, lambda e: 0.0 * e)), x)
     with pytest.raises(ValueError, match="expected at least 60 samples"):
         sm.simulate_mse(sm.LMS(4), x[0], d[0], runs=60)

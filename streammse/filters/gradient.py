@@ -11,7 +11,7 @@ from .._jit import Function
 from .._jit.instructions import Intrinsic, late_sign_sweep, late_sweep
 from ..kernels import fir, losses
 from ..kernels.losses import textbook_unit
-from ..node import Index, Predictor
+from ..node import Index, Predictor, real_array
 from ..param import param
 from ..snapshot import COUNTABLE
 
@@ -60,7 +60,7 @@ class GradientFilter(Predictor):
     _gain: ClassVar[Function] = fir.plain_gain
     _sweep: ClassVar[Intrinsic] = late_sweep
     _regressor: ClassVar[Function] = fir.itself
-    _layout = 2
+    _layout = 3
 
     def _family(self) -> fir.Family:
         descended = self._descended
@@ -84,11 +84,11 @@ class GradientFilter(Predictor):
         return fir.state_size(self.taps, self.references)
 
     def _start(self, s: NDArray[np.float64]) -> None:
-        fir.start(s)
+        fir.start(self._p, s)
 
     def _indices(self) -> list[Index]:
         counters: list[Index] = [(slot, 0, COUNTABLE) for slot in (fir.DIVERGED, fir.UNLEARNT)]
-        return [(fir.POSITION, 0, self.taps + 1), (fir.PLACE, 0, self.taps - 1), *counters]
+        return [(fir.POSITION, 0, self.taps + 1), (fir.PLACE, 0, self.taps - 1), (fir.LEFT, 0, COUNTABLE), *counters]
 
     def _size_at_first(self) -> int:
         return fir.size_at_first(self.taps, self.references)
@@ -96,7 +96,7 @@ class GradientFilter(Predictor):
     def _migrate(self, layout: int, s: NDArray[np.float64]) -> NDArray[np.float64]:
         if layout != 1 or s.size != self._size_at_first() or not 0 <= s[fir.POSITION] <= self.taps:
             return super()._migrate(layout, s)
-        return fir.from_first(s, self.taps, self.references, sign=self._sweep is late_sign_sweep)
+        return fir.from_first(self._p, s, self.taps, self.references, sign=self._sweep is late_sign_sweep)
 
     @property
     def diverged(self) -> int:
@@ -121,10 +121,10 @@ class GradientFilter(Predictor):
 
     @weights.setter
     def weights(self, values: ArrayLike) -> None:
-        given = np.asarray(values, dtype=np.float64)
+        given = real_array(values, "weights")
         wanted = (self.taps,) if self.references == 1 else (self.references, self.taps)
         if given.shape != wanted:
             raise ValueError(f"weights must have shape {wanted}, got {given.shape}")
         if not np.isfinite(given).all():
             raise ValueError("weights must be finite")
-        fir.set_weights(self._s, given, self.references)
+        fir.set_weights(self._p, self._s, given, self.references)

@@ -35,11 +35,9 @@ class LMS(GradientFilter):
         Number m of input signals; with more than one, a sample of x has m values and ``weights`` has shape (m, taps).
         Fixed.
     on_divergence : {"reset", "raise", "hold"}
-        What follows when the error outgrows 1e4 times the level of the signals: set the weights to zero with a
-        RuntimeWarning; raise FloatingPointError (``run`` then leaves the state as it was before the block); or stop
-        learning with a RuntimeWarning until ``reset`` or until ``weights`` are set. A block warns once. The level is
-        the peak of x and d; it fades over 100,000 samples, and a sample raises it 1000 times at most. A burst, in which
-        d or what is in the line is itself as large as the error, is not learnt and is no divergence (``unlearnt``).
+        What follows when the error outgrows the signals: set the weights to zero with a RuntimeWarning; raise
+        FloatingPointError (``run`` then leaves the state as it was before the block); or stop learning with a
+        RuntimeWarning until ``reset`` or until ``weights`` are set. A block warns once. See the notes.
 
     Raises
     ------
@@ -50,6 +48,14 @@ class LMS(GradientFilter):
     -----
     ``run(x)`` and ``update(x)`` without d give the output and learn nothing: a filter that was never given a d is all
     zeros.
+
+    Divergence is watched for over 512 samples and one for each weight at a time. It is noticed when in two watches on
+    end the error has more than 10 times the power of d and the weights grew in the second, instead of falling back as
+    they do after a change of the path or a spike; or when in one it also has 10 times what the weights at its start
+    could make of the input. A spike in the input raises these limits for a while. An error of more than 1e4 times the
+    level of the signals is noticed at once. The level is the peak of x and d; it fades over 100,000 samples, and a
+    sample raises it 1000 times at most. A burst, in which d or what is in the line is itself as large as the error, is
+    not learnt and is no divergence (``unlearnt``).
 
     In the steady state the mean squared error exceeds the Wiener filter's by mu tr(R) / (2 - mu tr(R)), and mode i of
     the learning curve decays with time constant 1 / (2 mu lambda_i) samples, lambda_i the eigenvalues of the covariance

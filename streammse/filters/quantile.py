@@ -22,8 +22,9 @@ class PinballLMS(GradientFilter):
     taps : int
         Number of taps n of each input, at least 1. Fixed.
     mu : float
-        Step size, 0 <= mu, in the unit of a weight over a sample. Stable for every mu, as the update is bounded; a
-        larger mu only makes the steady state worse.
+        Step size, 0 <= mu, in the unit of a weight over a sample. The update is bounded whatever mu, but the error of
+        the steady state grows with it. Where that exceeds the signal it counts as a divergence, as in `SignErrorLMS`;
+        an output far off the mean that the quantile asks for does not.
     q : float
         The quantile, 0 < q < 1; q = 0.5 is sign-error LMS with half the step.
     references : int

@@ -19,8 +19,9 @@ class SignErrorLMS(GradientFilter):
     taps : int
         Number of taps n of each input, at least 1. Fixed.
     mu : float
-        Step size, 0 <= mu, in the unit of a weight over a sample. Stable for every mu: the update is bounded. A larger
-        mu only makes the steady state worse.
+        Step size, 0 <= mu, in the unit of a weight over a sample. The update is bounded, so the weights cannot run away
+        whatever mu (`streammse.max_step` is infinite), but the error of the steady state grows with mu: from some
+        ``s / (n P)`` on, s the standard deviation of d and P the power of x, it exceeds d. That counts as a divergence.
     references : int
         Number m of input signals; with more than one, a sample of x has m values and ``weights`` has shape (m, taps).
         Fixed.
@@ -119,8 +120,8 @@ class SignSignLMS(GradientFilter):
     taps : int
         Number of taps n of each input, at least 1. Fixed.
     mu : float
-        Step size, 0 <= mu: by so much each weight moves at every sample. The update is bounded whatever mu; a larger
-        one only makes the steady state worse.
+        Step size, 0 <= mu: by so much each weight moves at every sample. The update is bounded whatever mu, but the
+        error of the steady state grows with it and may exceed d, which counts as a divergence, as in `SignErrorLMS`.
     references : int
         Number m of input signals; with more than one, a sample of x has m values and ``weights`` has shape (m, taps).
         Fixed.

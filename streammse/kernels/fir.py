@@ -18,6 +18,9 @@ That product and the energy in the line are sums over the last ``taps`` samples,
 of those in the present block of ``taps`` samples, and of what is still in the line of the block before (its sums from
 each sample to its end, taken when it was full). Nothing is ever subtracted.
 
+Whether it diverges is watched over some hundreds of samples at a time: sums of e^2 and d^2 that nothing waits for, and
+a look at them and at the weights where a watch ends (``strayed``). An error of another order is noticed at once.
+
 Weights are kept oldest tap first, as the delay line lies in memory. The line of the stream is a ring of ``taps + 2``
 written twice, so that the window and the two before it are always contiguous.
 
@@ -44,15 +47,25 @@ P_SIZE = 8
 POSITION, GAIN, KEEP, POWER, COUNT, LEVEL, DIVERGED, HELD, UNLEARNT, LATE_GAIN, LATE_KEEP, PLACE, ENERGY, LAGGED = (
     range(14)
 )
+# of the present watch: squares, samples to go, UNLEARNT at its start; of the last one: whether it was bad, and |w|^2 at
+# its end; and the peak of the input, which fades from watch to watch
+ERRORS, DESIRED, LEFT, MISSED, BAD, LENGTH, PEAK = range(14, 21)
 WEIGHTS = (
-    16  # the state begins on a cache line, and so do the weights: vectors across two lines cost half as much again
+    24  # the state begins on a cache line, and so do the weights: vectors across two lines cost half as much again
 )
 
-RAISE, RESET = 0.0, 1.0  # the third choice holds
+RAISE, RESET, HOLD = 0.0, 1.0, 2.0  # as the public choices count
+TRIAL = (
+    3.0  # hold, but do not watch: ``theory`` tries steps at the edge of stability, with noise and nothing else for d
+)
 HORIZON = 100_000.0  # samples over which the input power is averaged and the level fades
 BURST = 100.0  # a sample counts for at most so many times the power so far: a spike must not stop learning for long
 GROWTH = 1e4  # an error so many times the level of the signals is divergence, or a burst
 SURGE = 1e3  # how much a single sample can raise the level: one spike must not blind the detection for good
+WATCH = 512  # samples of a watch, beside one for each weight; to look more often costs more
+WORSE = 10.0  # an error of so many times the power of d is bad: it would be d itself with weights of zero
+LONGER = 1.01  # growth of the square of the weights' length in a watch, beyond rounding
+FADE = 0.7  # of the peak, from watch to watch
 CHUNK = 1024
 
 
@@ -122,7 +135,7 @@ def listen(x: float, power: float, count: float) -> tuple[float, float]:
 def follow(level: float, loudest: float) -> float:
     """The level of the signals: their peak, which fades, and which one sample cannot raise beyond measure."""
     most = SURGE * level if level > 0.0 else LARGEST
-    return max(level - level / HORIZON, min(loudest, most))
+    return max(level * (1.0 - 1.0 / HORIZON), min(loudest, most))
 
 
 @helper
@@ -168,11 +181,13 @@ def family(
     """
 
     @helper
-    def learn(p, s, y, energy, total, d, power, level, loudest):  # type: ignore[no-untyped-def]
+    def learn(p, s, y, energy, floor, kept, d, power, level, loudest):  # type: ignore[no-untyped-def]
         """From the error to the gain that waits for the next sweep: (gain, keep, level, whether it diverged).
 
         The rare cases count themselves: a branch that stores is never turned into a select on the path of the error.
+        The watch over the errors lies in memory, not in registers, and nothing waits for it.
         """
+        put(s, PEAK, max(get(s, PEAK), loudest))
         if not abs(d) < LARGEST or s[HELD] != 0.0:
             s[UNLEARNT] += 1.0
             return 0.0, 1.0, follow(level, loudest), False
@@ -182,11 +197,29 @@ def family(
             s[UNLEARNT] += 1.0  # nothing is learnt from a burst in d or in the line, but it is no divergence
             burst = abs(e) <= GROWTH * (abs(d) + math.sqrt(energy))
             return 0.0, 1.0, level, level > 0.0 and not burst
-        g = gain(score(e, p[A], p[B]), e, unit * p[MU], energy, p[REGULARISER] * total * power)
+        g = gain(score(e, p[A], p[B]), e, unit * p[MU], energy, floor * power)
         if not abs(g) < LARGEST:
             s[UNLEARNT] += 1.0
             return 0.0, 1.0, level, False
-        return g, 1.0 - p[MU] * p[LEAK], level, False
+        put(s, ERRORS, get(s, ERRORS) + e * e)
+        put(s, DESIRED, get(s, DESIRED) + d * d)
+        return g, kept, level, False
+
+    @rare
+    def look(p, s, trouble, say):  # type: ignore[no-untyped-def]
+        """After a divergence, or at the end of a watch, which is so many samples that taught."""
+        total = int(p[TAPS]) * int(p[REFERENCES])
+        if not trouble:
+            s[LEFT] = min(s[UNLEARNT] - s[MISSED], WATCH + total)
+            s[MISSED] = s[UNLEARNT]
+            if s[LEFT] > 0.0:
+                return
+            typical = math.sqrt(s[ERRORS] / (WATCH + total))
+            up, down = abs(score(typical, p[A], p[B])), abs(score(-typical, p[A], p[B]))
+            if not strayed(p, s, up, down) or p[POLICY] == TRIAL:
+                return
+            s[UNLEARNT] += 1.0
+        diverged(p, s, say)
 
     @kernel
     def step(p, s, x, d):  # type: ignore[no-untyped-def]
@@ -207,9 +240,12 @@ def family(
         y = s[KEEP] * y + s[GAIN] * lagged
         s[LATE_GAIN], s[LATE_KEEP] = s[GAIN], s[KEEP]
         energy = as_if_full(energy, s[POWER], s[COUNT], float(taps))
-        s[GAIN], s[KEEP], s[LEVEL], trouble = learn(p, s, y, energy, float(taps), d, s[POWER], s[LEVEL], abs(x))
-        if trouble:
-            diverged(p, s, True)
+        s[GAIN], s[KEEP], s[LEVEL], trouble = learn(
+            p, s, y, energy, p[REGULARISER] * taps, 1.0 - p[MU] * p[LEAK], d, s[POWER], s[LEVEL], abs(x)
+        )
+        s[LEFT] -= 1.0
+        if trouble or s[LEFT] <= 0.0:
+            look(p, s, trouble, True)
         return y
 
     @vector_kernel
@@ -240,15 +276,19 @@ def family(
         s[LATE_GAIN], s[LATE_KEEP] = s[GAIN], s[KEEP]
         total = float(m * taps)
         energy = as_if_full(energy, s[POWER], s[COUNT], total)
-        s[GAIN], s[KEEP], s[LEVEL], trouble = learn(p, s, y, energy, total, d, s[POWER], s[LEVEL], loudest)
-        if trouble:
-            diverged(p, s, True)
+        s[GAIN], s[KEEP], s[LEVEL], trouble = learn(
+            p, s, y, energy, p[REGULARISER] * total, 1.0 - p[MU] * p[LEAK], d, s[POWER], s[LEVEL], loudest
+        )
+        s[LEFT] -= 1.0
+        if trouble or s[LEFT] <= 0.0:
+            look(p, s, trouble, True)
         return y
 
-    return Family(step, vector_step, block_of(learn, sweep, regressor, one=True), block_of(learn, sweep, regressor))
+    blocks = (block_of(learn, look, sweep, regressor, one=one) for one in (True, False))
+    return Family(step, vector_step, *blocks)
 
 
-def block_of(learn: Function, sweep: Intrinsic, regressor: Function, *, one: bool = False) -> Function:
+def block_of(learn: Function, look: Function, sweep: Intrinsic, regressor: Function, *, one: bool) -> Function:
     """The block kernel; that for one reference is the same, but a compiler sees that it need not count them."""
 
     @loop("void(f8[::1],f8[::1],f8[:,::1],f8[::1],f8[::1])")
@@ -268,6 +308,7 @@ def block_of(learn: Function, sweep: Intrinsic, regressor: Function, *, one: boo
         end = WEIGHTS + m * taps + 2 * m * ring
         before = s[DIVERGED]
         total = float(m * taps)
+        floor, kept = p[REGULARISER] * total, 1.0 - p[MU] * p[LEAK]
         done = 0
         while done < y.size:
             size = min(CHUNK, y.size - done)
@@ -277,7 +318,8 @@ def block_of(learn: Function, sweep: Intrinsic, regressor: Function, *, one: boo
             t = 0
             while t < size:
                 trouble = False
-                while t < size and not trouble:  # no call in here: it would cost the registers
+                begin, end_of_watch = t, min(size, t + int(s[LEFT]))
+                while t < end_of_watch and not trouble:  # no call in here: it would cost the registers
                     out = 0.0
                     e = 0.0
                     c = 0.0
@@ -293,13 +335,17 @@ def block_of(learn: Function, sweep: Intrinsic, regressor: Function, *, one: boo
                     out = keep * out + g * lagged
                     late_g, late_keep = g, keep
                     energy = as_if_full(energy, power, count, total)
-                    g, keep, level, trouble = learn(p, s, out, energy, total, get(d, done + t), power, level, loudest)
+                    g, keep, level, trouble = learn(
+                        p, s, out, energy, floor, kept, get(d, done + t), power, level, loudest
+                    )
                     put(y, done + t, out)
                     t += 1
-                if trouble:
-                    s[LATE_GAIN], s[LATE_KEEP] = late_g, late_keep
-                    diverged(p, s, s[DIVERGED] == before)
-                    late_g, late_keep = s[LATE_GAIN], s[LATE_KEEP]
+                s[LEFT] -= float(t - begin)
+                if trouble or s[LEFT] <= 0.0:
+                    s[GAIN], s[KEEP], s[LATE_GAIN], s[LATE_KEEP] = g, keep, late_g, late_keep
+                    s[POWER], s[LEVEL] = power, level
+                    look(p, s, trouble, s[DIVERGED] == before)
+                    g, keep, late_g, late_keep = s[GAIN], s[KEEP], s[LATE_GAIN], s[LATE_KEEP]
             done += size
             for r in range(m):
                 for i in range(ring):
@@ -317,10 +363,48 @@ def block_of(learn: Function, sweep: Intrinsic, regressor: Function, *, one: boo
     return block
 
 
+@helper
+def strayed(p: Any, s: Any, up: float, down: float) -> bool:
+    """At the end of a watch: whether the weights stray, away from where errors are small.
+
+    An error far above d is the output, and learning from it makes the weights shorter, sample by sample, as long as
+    the filter is stable: after a path that changed, after a spike, from weights that somebody set. So it is divergence
+    if the error is bad in two watches on end and the weights grew in the second. And it is if one bad watch has more
+    error than the weights at its start make of the input, |y|^2 <= |w|^2 |x|^2: a step that is a little too long makes
+    such bursts. Spikes make them too, when they throw the weights.
+
+    A spike in the input excuses so much more error, for a while. ``up`` and ``down`` are the scores of an error and its
+    opposite: a lopsided loss may want an output far off the mean, but a quantile q lies at most sqrt(q / (1 - q))
+    standard deviations off (Cantelli).
+    """
+    total = int(p[TAPS]) * int(p[REFERENCES])
+    lopsided = max(up, down) / min(up, down) if up > 0.0 and down > 0.0 else 1.0
+    errors, desired = s[ERRORS] / (WATCH + total), s[DESIRED] / (WATCH + total)
+    bad_before, before, peak, power = s[BAD] != 0.0, s[LENGTH], s[PEAK], s[POWER]
+    spiky = peak * peak > BURST * power
+    length = 0.0
+    for i in range(total):
+        length += s[WEIGHTS + i] * s[WEIGHTS + i]
+    watch_afresh(p, s)
+    s[LENGTH] = length
+    s[PEAK] = FADE * peak
+    if not errors * power > WORSE * lopsided * desired * (peak * peak if spiky else power):
+        return False
+    s[BAD] = 1.0
+    if before == 0.0:  # the first
+        return False
+    if bad_before and length > LONGER * before:
+        return True
+    spike_in_d = s[LEVEL] > 2.0 * peak and s[LEVEL] * s[LEVEL] > errors
+    return errors > WORSE * before * total * power and not (spiky or spike_in_d)
+
+
 @rare
 def diverged(p: Any, s: Any, say: bool) -> None:
     """Do what the user chose when the error has outgrown the signal; a block says so the first time only."""
     s[DIVERGED] += 1.0
+    s[GAIN], s[KEEP] = 0.0, 1.0  # of this sample nothing is learnt
+    watch_afresh(p, s)
     if p[POLICY] == RAISE:
         raise FloatingPointError("the adaptive filter diverged: its error outgrew the signal; lower mu")
     if p[POLICY] == RESET:
@@ -334,8 +418,17 @@ def diverged(p: Any, s: Any, say: bool) -> None:
         warn("the adaptive filter diverged: its error outgrew the signal; learning stopped until reset; lower mu")
 
 
-def start(s: NDArray[np.float64]) -> None:
-    """No update waits."""
+@helper
+def watch_afresh(p: Any, s: Any) -> None:
+    """Begin another watch, and know nothing of the one before."""
+    s[ERRORS] = s[DESIRED] = s[BAD] = s[LENGTH] = 0.0
+    s[LEFT] = WATCH + p[TAPS] * p[REFERENCES]
+    s[MISSED] = s[UNLEARNT]
+
+
+def start(p: NDArray[np.float64], s: NDArray[np.float64]) -> None:
+    """No update waits, and a watch begins."""
+    watch_afresh(p, s)
     s[KEEP] = s[LATE_KEEP] = 1.0
 
 
@@ -352,26 +445,33 @@ def weights(s: NDArray[np.float64], taps: int, references: int, *, sign: bool = 
     return np.ascontiguousarray(now[0, ::-1] if references == 1 else now[:, ::-1])
 
 
-def set_weights(s: NDArray[np.float64], values: NDArray[np.float64], references: int) -> None:
+def set_weights(p: NDArray[np.float64], s: NDArray[np.float64], values: NDArray[np.float64], references: int) -> None:
     """Put weights, newest tap first, in the place of those of a state and of the updates that wait."""
     s[WEIGHTS : WEIGHTS + values.size] = values.reshape(references, -1)[:, ::-1].ravel()
     s[GAIN] = s[LATE_GAIN] = s[HELD] = 0.0
-    start(s)
+    start(p, s)
+
+
+#: where the weights began in the first layout
+FIRST_WEIGHTS = 16
 
 
 def size_at_first(taps: int, references: int) -> int:
     """How large the state was when updates waited for one sample, not two."""
-    return WEIGHTS + references * (taps + 2 * (taps + 1))
+    return FIRST_WEIGHTS + references * (taps + 2 * (taps + 1))
 
 
-def from_first(s: NDArray[np.float64], taps: int, references: int, *, sign: bool = False) -> NDArray[np.float64]:
+def from_first(
+    p: NDArray[np.float64], s: NDArray[np.float64], taps: int, references: int, *, sign: bool = False
+) -> NDArray[np.float64]:
     """Such a state in today's layout: one line shorter, and without sums over it."""
     n, m, ring = taps, references, taps + 2
     made = np.zeros(state_size(n, m))
-    start(made)
+    start(p, made)
     made[:LATE_GAIN] = s[:LATE_GAIN]
-    made[WEIGHTS : WEIGHTS + m * n] = s[WEIGHTS : WEIGHTS + m * n]
-    lines = s[WEIGHTS + m * n :].reshape(m, 2, n + 1)[:, 0]
+    made[MISSED] = made[UNLEARNT]
+    made[WEIGHTS : WEIGHTS + m * n] = s[FIRST_WEIGHTS : FIRST_WEIGHTS + m * n]
+    lines = s[FIRST_WEIGHTS + m * n :].reshape(m, 2, n + 1)[:, 0]
     lines = np.roll(lines, -int(s[POSITION]), axis=1)  # oldest first
     made[POSITION] = 0.0
     end = WEIGHTS + m * (n + 2 * ring)

@@ -325,24 +325,32 @@ correntropy = Loss(
 
 
 @helper
+def _scaled_power(e: float, a: float, b: float) -> float:
+    """b abs(e)^a, infinite where it overflows: uncompiled, Python would raise."""
+    if abs(e) > 1.0 and a * math.log(abs(e)) > 700.0:
+        return math.inf
+    return float(b * abs(e) ** a)
+
+
+@helper
 def _gmcc(e: float, a: float, b: float) -> float:
-    return -math.expm1(-b * abs(e) ** a)
+    return -math.expm1(-_scaled_power(e, a, b))
 
 
 @helper
 def _gmcc_score(e: float, a: float, b: float) -> float:
     if e == 0.0:
         return 0.0
-    z = b * abs(e) ** a
+    z = _scaled_power(e, a, b)
     w = math.exp(-z)
     return a * z * w / e if w != 0.0 else 0.0
 
 
 @helper
 def _gmcc_curvature(e: float, a: float, b: float) -> float:
-    if e == 0.0:
+    if e * e == 0.0:
         return 2.0 * b if a == 2.0 else 0.0 if a > 2.0 else math.nan  # a cusp below 2
-    z = b * abs(e) ** a
+    z = _scaled_power(e, a, b)
     w = math.exp(-z)
     return a * z * w * (a - 1.0 - a * z) / (e * e) if w != 0.0 else 0.0
 
