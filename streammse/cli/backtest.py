@@ -103,11 +103,11 @@ def backtest(
 
         try:
             field = named.models(models)
+            table = read_table(source, separator)
+            names = columns(table.schema, id_, time, target, regressors or [])
+            least = max(getattr(model, "needs", 1) for model in field.values())
+            table, first = _first_origin(table, names.id, start, least, gap, skip=skip_short)
             with warmed_abreast(models):
-                table = read_table(source, separator)
-                names = columns(table.schema, id_, time, target, regressors or [])
-                least = max(getattr(model, "needs", 1) for model in field.values())
-                table, first = _first_origin(table, names.id, start, least, gap, skip=skip_short)
                 result = function(
                     table,
                     field,
