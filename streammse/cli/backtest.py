@@ -115,13 +115,13 @@ def backtest(
 
         try:
             field = named.models(models)
+            table = read_table(source, separator, decimal)
+            names = columns(table, id_, time, target, regressors or [])
+            series = gather(table, regressors or None, names.id, names.time, names.target)
+            least = max(getattr(model, "needs", 1) for model in field.values())
+            beyond = gap + (horizon if complete else 1)
+            series, first = _first_origin(series, start, least, beyond, skip=skip_short)
             with warmed_abreast(models):
-                table = read_table(source, separator, decimal)
-                names = columns(table, id_, time, target, regressors or [])
-                series = gather(table, regressors or None, names.id, names.time, names.target)
-                least = max(getattr(model, "needs", 1) for model in field.values())
-                beyond = gap + (horizon if complete else 1)
-                series, first = _first_origin(series, start, least, beyond, skip=skip_short)
                 result = function(
                     series,
                     field,
