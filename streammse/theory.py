@@ -317,8 +317,8 @@ def _tried(filter: GradientFilter, x: Array, small: float, most: float) -> float
     """The largest step up to ``most`` for which the data themselves do not amplify noise beyond measure.
 
     The recursion knows nothing of the likeness of successive regressors, which makes LMS on coloured input diverge much
-    earlier. So the filter learns noise, of a size that is ``small`` for the score, from pieces of the data: near the bound its
-    misadjustment has no limit.
+    earlier. So the filter learns noise, of a size that is ``small`` for the score, from pieces of the data: near the
+    bound its misadjustment has no limit.
     """
     k, samples, m = x.shape
     length = min(samples, max(PIECE, 8 * filter.taps * m))
