@@ -74,6 +74,15 @@ def test_far_out_and_very_near_nothing_breaks(loss: Loss) -> None:
     assert math.isnan(loss.score(math.nan, loss.a, loss.b))
 
 
+def test_the_kernel_of_gmcc_saturates_where_its_power_overflows() -> None:
+    for loss in (losses.gmcc, losses.gmcc(4.0, 0.5), losses.gmcc(0.5, 1e-3), losses.gmcc(1000.0, 0.5)):
+        for e in (1e300, -1e300):
+            assert (loss.at(e), loss.score(e, loss.a, loss.b), loss.curvature(e, loss.a, loss.b)) == (1.0, 0.0, 0.0)
+        m = sm.MeanLoss(loss, window=1)
+        assert m.update(1e300, 0.0) == 1.0
+    assert losses.gmcc.curvature(1e-300, 2.0, 0.5) == 1.0
+
+
 @pytest.mark.parametrize("loss", [losses.huber(0.7), losses.log_cosh(0.7), losses.correntropy(0.7), losses.tukey(0.7)])
 def test_the_robust_ones_are_half_the_square_near_zero(loss: Loss) -> None:
     for e in (1e-9, 1e-6, 1e-4):

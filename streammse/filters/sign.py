@@ -72,7 +72,8 @@ class SignDataLMS(GradientFilter):
         Number of taps n of each input, at least 1. Fixed.
     mu : float
         Step size, 0 <= mu. For Gaussian input of standard deviation s it is stable in the mean square for
-        mu < sqrt(8 / pi) / (n s).
+        mu < sqrt(8 / pi) / (n s) if regressors were independent; those of one delay line take about a fifth off. See
+        `streammse.max_step`.
     references : int
         Number m of input signals; with more than one, a sample of x has m values and ``weights`` has shape (m, taps).
         Fixed.
