@@ -42,7 +42,7 @@ class Frames:
         taken = self.frames[:, k].astype(np.float64)
         return taken if self.frames.dtype.kind == "f" else taken / _FULL
 
-    def table(self) -> Any:
+    def table(self, *, as_text: bool = False) -> Any:  # noqa: ARG002 - it has types of its own
         """A column a channel."""
         import pyarrow as pa
 

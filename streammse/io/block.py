@@ -25,8 +25,11 @@ def counted(count: int, what: str) -> str:
 class Rest(Protocol):
     """Everything of a block that is not a sample: kept as it came, and told as a table where formats differ."""
 
-    def table(self) -> Any:
-        """The block as a pyarrow table, the noisy column included."""
+    def table(self, *, as_text: bool = False) -> Any:
+        """The block as a pyarrow table, the noisy column included.
+
+        Without types (``as_text``) where the source has none of its own that all blocks share.
+        """
         ...
 
 

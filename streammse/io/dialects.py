@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from . import scan
 from .block import COMMA, EMPTY, NUMBER, OTHER, DataError
+from .records import MisfitError, columns_of, known, schema_of, texts_of
 
 Bytes = NDArray[np.uint8]
 Places = NDArray[np.int64]
@@ -82,8 +83,8 @@ class Dialect(Protocol):
         """What comes before an appended value."""
         ...
 
-    def table(self, text: bytes) -> Any:
-        """Rows as a pyarrow table."""
+    def table(self, text: bytes, rows: int, numbers: dict[str, Any], as_text: bool) -> Any:
+        """Rows as a pyarrow table; ``numbers`` are the columns that have been read already."""
         ...
 
 
@@ -113,7 +114,6 @@ class Csv:
         self.names = cells if header else [str(k + 1) for k in range(len(cells))]
         self.doubt = _doubt(line, cells)
         self.head = b""
-        self._types: Any = None
 
     def cell(self, text: str) -> float | None:
         if len(text) >= 2 and text[0] == text[-1] == '"':
@@ -163,23 +163,52 @@ class Csv:
     def prefix(self, name: str) -> bytes:
         return self.separator.encode()
 
-    def table(self, text: bytes) -> Any:
+    def table(self, text: bytes, rows: int, numbers: dict[str, Any], as_text: bool) -> Any:
+        """All other columns are texts: what 007 or 2024-01-01 is meant to be, no reader can know."""
         import pyarrow as pa
         from pyarrow import csv as arrow
 
-        types = self._types or dict.fromkeys(self._columns, pa.float64())
-        empty = [*arrow.ConvertOptions().null_values, "None", "none", "na", "NAN", "Null"]
-        try:
-            made = arrow.read_csv(
-                io.BytesIO(text),
-                read_options=arrow.ReadOptions(column_names=self.names, use_threads=False),
-                parse_options=arrow.ParseOptions(delimiter=self.separator, newlines_in_values=True),
-                convert_options=arrow.ConvertOptions(column_types=types, null_values=empty, decimal_point=self.decimal),
-            )
-        except pa.ArrowInvalid as error:
-            raise DataError(f"a row does not fit the types of the first rows: {error}") from None
-        self._types = made.schema
-        return made
+        places = [str(k) for k in range(len(self.names))]  # names may be there twice
+        others = [place for place, name in zip(places, self.names, strict=True) if name not in numbers]
+        found = {str(self.names.index(name)): column for name, column in numbers.items()}
+        if others:
+            try:
+                made = arrow.read_csv(
+                    io.BytesIO(text),
+                    read_options=arrow.ReadOptions(column_names=places, use_threads=False, block_size=len(text) + 1),
+                    parse_options=arrow.ParseOptions(delimiter=self.separator, newlines_in_values=True),
+                    convert_options=arrow.ConvertOptions(
+                        column_types=dict.fromkeys(others, pa.binary()),  # what is no UTF-8 is told below, with its row
+                        include_columns=others,
+                        null_values=[""],
+                        strings_can_be_null=True,
+                        quoted_strings_can_be_null=False,
+                    ),
+                )
+            except pa.ArrowInvalid as error:
+                raise DataError(f"these rows cannot be told apart: {str(error).splitlines()[0]}") from None
+            if made.num_rows != rows:
+                raise DataError(f"quotes inside of cells leave {made.num_rows} rows of {rows}: write CSV to keep them")
+            found |= {place: _decoded(self.names[int(place)], made.column(place)) for place in others}
+        return pa.Table.from_arrays([found[place] for place in places], names=self.names)
+
+
+def _decoded(name: str, column: Any) -> Any:
+    """The texts of a column."""
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        for row, cell in enumerate(column.to_pylist()):
+            try:
+                (cell or b"").decode()
+            except UnicodeDecodeError:
+                raise MisfitError(row, f"column {name!r} is not text in UTF-8, got {cell[:40]!r}{_LATIN}") from None
+        raise
+
+
+_LATIN = " (is it Latin-1? iconv -f latin1 -t utf-8 IN | streammse denoise -)"
 
 
 class Ndjson:
@@ -203,6 +232,7 @@ class Ndjson:
         self.names = list(record)
         self._first = first
         self._schema: Any = None
+        self._columns_seen: list[str] | None = None
 
     def kinds(self, text: bytes) -> dict[str, str]:
         kinds = dict.fromkeys(self.names, EMPTY)
@@ -248,25 +278,18 @@ class Ndjson:
     def prefix(self, name: str) -> bytes:
         return b", " + json.dumps(name, ensure_ascii=False).encode() + b": "
 
-    def table(self, text: bytes) -> Any:
-        import pyarrow as pa
-
-        records = [json.loads(line) for line in text.splitlines() if line.strip()]
-        try:
-            if self._schema is None:
-                names = dict.fromkeys(name for record in records for name in record)
-                found = pa.Table.from_pylist([dict.fromkeys(names), *records]).schema
-                for name in self._columns:
-                    found = found.set(found.get_field_index(name), pa.field(name, pa.float64()))
-                self._schema = found
-            new = {name for record in records for name in record} - set(self._schema.names)
-            if new:
-                raise DataError(
-                    f"the key {min(new)!r} is not in the first rows: a table needs all columns from the start"
-                )
-            return pa.Table.from_pylist(records, schema=self._schema)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-            raise DataError(f"a row does not fit the types of the first rows: {error}") from None
+    def table(self, text: bytes, rows: int, numbers: dict[str, Any], as_text: bool) -> Any:
+        """The other columns have the types, and all columns the names, that the first block has."""
+        records = [json.loads(line) for line in text.split(b"\n") if line.strip()]
+        if self._columns_seen is None:
+            found = dict.fromkeys(name for record in records for name in record)
+            self._columns_seen = list(dict.fromkeys([*found, *self._columns]))
+        known(records, self._columns_seen)
+        if as_text:
+            return texts_of(records, self._columns_seen, numbers)
+        if self._schema is None:
+            self._schema = schema_of(records, self._columns_seen, list(numbers))
+        return columns_of(records, self._schema, numbers)
 
 
 def _separator(given: str) -> str:

@@ -13,6 +13,8 @@ from . import digits, scan
 from .block import Array, Block, DataError, Layout, Wanted, described
 from .dialects import Bytes, Csv, Dialect, Ndjson, Places, first_line
 from .output import Output
+from .parquet import column_of
+from .records import MisfitError
 
 BLOCK = 1 << 20
 LONGEST = 1 << 26  # a row longer than this is no row
@@ -33,12 +35,22 @@ _MAGIC = {
 class Text:
     """The bytes of a block, and where its values lie."""
 
-    def __init__(self, source: TextSource, bytes_: Bytes, rows: int, spans: Places, ends: Places) -> None:
+    def __init__(
+        self, source: TextSource, bytes_: Bytes, rows: int, spans: Places, ends: Places, before: tuple[int, int]
+    ) -> None:
         self.source, self.bytes, self.rows, self.spans, self.ends = source, bytes_, rows, spans, ends
+        self.before = before  # rows and lines
 
-    def table(self) -> Any:
-        """The rows as a table, with the types that the first block had."""
-        return self.source.dialect.table(self.bytes.tobytes())
+    def table(self, *, as_text: bool = False) -> Any:
+        """The rows as a table: doubles where numbers are wanted; the other columns as the dialect has them."""
+        source = self.source
+        numbers = {
+            name: column_of(source._column(self, k, *self.before)) for k, name in enumerate(source.layout.columns)
+        }
+        try:
+            return source.dialect.table(self.bytes.tobytes(), self.rows, numbers, as_text)
+        except MisfitError as error:
+            raise DataError(f"{source.name}, row {self.before[0] + error.row + 1}: {error}") from None
 
 
 class _Raw:
@@ -114,7 +126,7 @@ class TextSource:
             rows = self.dialect.rows(text, text.size, final, spans, ends, told)
             used = int(told[scan.CONSUMED])
             if used:
-                block = Text(self, text[:used], rows, spans, ends)
+                block = Text(self, text[:used], rows, spans, ends, (rows_before, lines_before))
                 arrays = {
                     name: self._column(block, k, rows_before, lines_before)
                     for k, name in enumerate(self.layout.columns)
