@@ -21,7 +21,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: floors of the house: a file imports only from lower floors, or from its own room where that is one of OPEN
 FLOORS = [
-    {"_jit"},
+    {"_jit", "scalar"},
     {"kernels", "drive", "snapshot", "param"},
     {"node"},
     {"fit"},

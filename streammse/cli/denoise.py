@@ -117,7 +117,7 @@ def denoise(
             source, column, reference or (), truth, format=format, separator=separator, decimal=decimal, header=header
         )
         if rate is not None:
-            opened.rate = rate
+            opened.rate = _rate(rate)
         given = {"taps": taps, "mu": mu, "delay": delay, "keep": keep, "mains": mains}
         node = _node(name, opened, {key: value for key, value in given.items() if value is not None}, parameter or [])
         report = Report()
@@ -144,6 +144,13 @@ def denoise(
         if name == "hum":
             _hint(report.power_ratio, node.params["mains"])
         _tell(report, name, node, opened, output, as_json, truth is not None)
+
+
+def _rate(given: float) -> float:
+    """Samples a second, whoever needs them: the method, an audio file, the picture."""
+    if not 0.0 < given < float("inf"):
+        raise RefusedError(f"--rate must be a positive number of samples a second, got {given:g}")
+    return given
 
 
 def _distinct(source: str, references: list[str], output: str, plot: str | None) -> None:

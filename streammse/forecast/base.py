@@ -20,6 +20,7 @@ from ..fit import Found, Problem, minimise
 from ..kernels.losses import Loss
 from ..node import Array, Predictor, _row, _Update, same_length, signal
 from ..param import Param, param
+from ..scalar import whole
 
 #: s[0] of every forecaster: how many samples it has seen that were not missing
 SEEN = 0
@@ -195,11 +196,10 @@ class Forecaster(Predictor):
         ValueError
             When fewer samples were seen than the model needs.
         """
-        if isinstance(horizon, bool) or int(horizon) != horizon or horizon < 1:
-            raise ValueError(f"horizon must be a positive integer, got {horizon!r}")
+        horizon = whole("horizon", horizon)
         if self._s[SEEN] < self.needs:
             raise ValueError(f"{self!r} needs {self.needs} samples before it can forecast, got {int(self._s[SEEN])}")
-        out = np.empty(int(horizon))
+        out = np.empty(horizon)
         own = self._ahead()
         if self._exogenous():
             future = self._regressors(x)

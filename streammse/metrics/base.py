@@ -23,6 +23,7 @@ from ..kernels.statistics import Statistic
 from ..kernels.window import DROPPED, HEAD, LATE, SKIPPED, Window
 from ..node import Estimator, _Update, same_length, signal
 from ..param import param
+from ..scalar import whole
 
 #: where the parameters of a metric's own begin in ``p``, behind those that all metrics have
 OWN = 8
@@ -30,15 +31,7 @@ OWN = 8
 
 def length(name: str, value: Any) -> int | None:
     """The check of a window's length: a positive integer or None."""
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be an integer or None, got {value!r}") from None
-    if not number >= 1 or number != math.floor(number) or math.isinf(number):
-        raise ValueError(f"{name} must be an integer of at least 1 or None, got {value!r}")
-    return int(number)
+    return None if value is None else whole(name, value, "an integer of at least 1 or None")
 
 
 def same_kind(one: Estimator, other: Estimator) -> None:
