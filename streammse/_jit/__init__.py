@@ -21,6 +21,8 @@ from importlib import import_module
 from types import FunctionType
 from typing import Any
 
+from . import complaints
+
 SCALAR = "f8(f8[::1],f8[::1],f8,f8)"
 VECTOR = "f8(f8[::1],f8[::1],f8[::1],f8)"
 AHEAD = "void(f8[::1],f8[::1],f8[::1])"
@@ -100,9 +102,10 @@ class Function:
                     )(_marked(self.py_func, mark))
                     for signature in self.signatures:
                         made._cache = DiskCache(self, signature, mark)
-                        made.compile(_parse(signature))
+                        _compile(made, self.py_func, _parse(signature))
                     if self.signatures:
                         made.disable_compile()
+                        complaints.explain(made)
                     self._compiled = made
         return self._compiled
 
@@ -120,6 +123,17 @@ class Function:
         return types.Dispatcher(self._machine)
 
 
+def _compile(made: Any, py_func: Callable[..., Any], signature: Any) -> None:
+    """Compile; for a user's function that does not, one line in the place of numba's many."""
+    try:
+        made.compile(signature)
+    except Exception as error:
+        told = complaints.translated(py_func, error)
+        if told is None:
+            raise
+        raise told from error
+
+
 def _marked(py_func: Callable[..., Any], mark: str | None) -> Any:
     """The function under a name that no other content has.
 
@@ -131,6 +145,7 @@ def _marked(py_func: Callable[..., Any], mark: str | None) -> Any:
     )
     made.__doc__, made.__module__ = py_func.__doc__, py_func.__module__
     made.__qualname__ = py_func.__qualname__ if mark is None else f"{py_func.__qualname__}.{mark[:32]}"
+    complaints.functions[made.__qualname__] = py_func
     return made
 
 

@@ -398,11 +398,11 @@ def _sound(values: NDArray[np.float64], low: float, words: str) -> NDArray[np.fl
 
 
 @loop("f8(i8,f8,f8,f8,f8)")
-def _update_row(bound: int, truth: float, prediction: float, weight: float, time: float) -> float:
+def _update_row(bound: int, y_true: float, y_pred: float, weight: float, time: float) -> float:
     """One pair from Python with its weight and its time."""
     x = np.empty(3)
-    x[0], x[1], x[2] = prediction, weight, time
-    return float(call_vector_step(bound, x, truth))
+    x[0], x[1], x[2] = y_pred, weight, time
+    return float(call_vector_step(bound, x, y_true))
 
 
 @cache
