@@ -200,7 +200,8 @@ def _node(method: str, source: Source, given: dict[str, Any], more: list[str]) -
     if "rate" in cls._params:
         if source.rate is None:
             raise RefusedError(
-                f"method {method} needs the samples a second, and {source.name} does not say them: give --rate"
+                f"method {method} needs the samples a second, and {source.name} does not say them: give --rate, "
+                "1 / (the seconds from one row to the next)"
             )
         given["rate"] = source.rate
     unknown = [key for key in given if key not in cls._params]

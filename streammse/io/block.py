@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -143,6 +144,8 @@ class Layout:
                 return stripped[0]
             close = difflib.get_close_matches(name, names, 1)
             hint = f"; did you mean {close[0]}?" if close else ""
+            if re.search(r"[/\\]|\.\w{2,7}(:|$)", name):  # somebody means a file
+                hint = f"; and there is no file {name}"
             raise DataError(f"no column {name!r} in {where}: there are {', '.join(names)}{hint}")
 
         self.references = [found(name) for name in wanted.references]

@@ -168,6 +168,8 @@ class Csv:
         import pyarrow as pa
         from pyarrow import csv as arrow
 
+        if any("\ufffd" in name for name in self.names):
+            raise DataError(f"the line of names is not text in UTF-8{_LATIN}")
         places = [str(k) for k in range(len(self.names))]  # names may be there twice
         others = [place for place, name in zip(places, self.names, strict=True) if name not in numbers]
         found = {str(self.names.index(name)): column for name, column in numbers.items()}
@@ -303,6 +305,8 @@ def _doubt(line: str, cells: list[str]) -> str:
     """What the first line may be instead of names with separators between them."""
     if line.startswith("#"):
         return " (the first line begins with #: leave comments out, grep -v '^#' IN | streammse denoise -)"
+    if "\ufffd" in line:
+        return f"; the line of names is not text in UTF-8{_LATIN}"
     if len(cells) == 1 and re.search(r"\S\s+\S", line):
         squeeze = ", after tr -s ' '" if "  " in line else ""
         return f" (are blanks the separator? say --separator space{squeeze})"
