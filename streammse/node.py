@@ -123,8 +123,8 @@ class Node:
                 one.store(self._p, self._slots[name], self._values[name])
             self._s: Array = on_a_line(1, self._size(), self._largest)[0]
             self._start(self._s)
-        except (MemoryError, OverflowError):  # before its state could be counted
-            raise ValueError(f"{self._largest} needs more memory than there is room for") from None
+        except (MemoryError, OverflowError) as error:  # before its state could be counted
+            raise ValueError(f"{self._largest} needs more memory than there is room for") from error
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name.startswith("_") or hasattr(type(self), name)):

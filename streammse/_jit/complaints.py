@@ -25,7 +25,7 @@ def explain(made: Any) -> None:
     What was left out reaches it as the argument's default, which the machine code has no signature for.
     """
     names = made.py_func.__code__.co_varnames[: made.py_func.__code__.co_argcount]
-    if names[0] == "bound":
+    if names[:1] == ("bound",):
         takes_none = [any("none" in str(signature[k]) for signature in made.overloads) for k in range(len(names))]
         made._explain_matching_error = partial(_refuse, names, takes_none)
 

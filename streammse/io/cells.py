@@ -54,10 +54,6 @@ def as_text(column: Any, name: str) -> Any:
     from pyarrow import types
 
     kind, wide = column.type, pa.large_string()
-    if types.is_dictionary(kind):
-        return as_text(column.cast(kind.value_type), name)
-    if isinstance(kind, pa.BaseExtensionType):
-        return as_text(column.storage, name)
     if types.is_float64(kind):
         return _doubles(column)
     if types.is_float16(kind):
@@ -75,11 +71,13 @@ def as_text(column: Any, name: str) -> Any:
 
 
 def _columns(table: Any) -> list[tuple[str, Any]]:
-    """Names and columns, each column in one piece."""
+    """Names and columns, each column in one piece, of the values themselves."""
     import pyarrow as pa
 
     def whole(column: Any) -> Any:
-        return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+        one = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+        one = one.storage if isinstance(one.type, pa.BaseExtensionType) else one
+        return one.cast(one.type.value_type) if pa.types.is_dictionary(one.type) else one
 
     return [(name, whole(column)) for name, column in zip(table.column_names, table.columns, strict=True)]
 

@@ -190,7 +190,10 @@ class Csv:
             except pa.ArrowInvalid as error:
                 raise DataError(f"these rows cannot be told apart: {str(error).splitlines()[0]}") from None
             if made.num_rows != rows:
-                raise DataError(f"quotes inside of cells leave {made.num_rows} rows of {rows}: write CSV to keep them")
+                raise DataError(
+                    f"rows cannot be told apart where quotes or carriage returns stand inside of cells: of {rows} rows "
+                    f"{made.num_rows} are found; CSV as the output keeps them as they are"
+                )
             found |= {place: _decoded(self.names[int(place)], made.column(place)) for place in others}
         return pa.Table.from_arrays([found[place] for place in places], names=self.names)
 

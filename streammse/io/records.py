@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -140,7 +141,9 @@ def _same(name: str, kind: Any, values: Sequence[Any], made: Sequence[Any]) -> N
 
 
 def _bare(value: Any) -> Any:
-    """Without the members that are null."""
+    """Without the members that are null, and with NaN equal to itself."""
     if isinstance(value, dict):
         return {key: _bare(one) for key, one in value.items() if one is not None}
-    return [_bare(one) for one in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_bare(one) for one in value]
+    return "NaN" if isinstance(value, float) and math.isnan(value) else value
