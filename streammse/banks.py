@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import drive, snapshot
 from .node import on_a_line
+from .scalar import shown, whole
 from .snapshot import Stored
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ def bank(node: Node, k: int) -> Bank:
     """
     if isinstance(node, type):
         raise TypeError(f"expected a node such as sm.{node.__name__}(), got the class")
-    if int(k) != k or k < 1:
-        raise ValueError(f"k must be a positive integer, got {k!r}")
-    return Bank(node, int(k))
+    if not hasattr(node, "_kernel"):
+        raise TypeError(f"expected a node such as sm.NLMS() and how many rows, got {shown(node)}")
+    return Bank(node, whole("k", k))
 
 
 class Bank:
@@ -53,7 +54,7 @@ class Bank:
     def __init__(self, node: Node, k: int) -> None:
         self._one = node.clone()
         self._p = np.lib.stride_tricks.as_strided(self._one._p, (k, self._one._p.size), (0, 8))  # one for all rows
-        self._s = on_a_line(k, self._one._s.size)
+        self._s = on_a_line(k, self._one._s.size, f"k={k}")
         self._s[:] = self._one._s
         self._bound_rows: NDArray[np.int64] | None = None
 

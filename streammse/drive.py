@@ -1,5 +1,8 @@
 """The loops, compiled once for all algorithms.
 
+Those behind ``update`` have defaults for all that a caller may forget, only so that the complaint can name it
+(``_jit/complaints.py``).
+
 They take a *bound* kernel: five words that say where its machine code, its parameters and its state are. So a call from
 Python converts one integer instead of two arrays (a third of the time), and a row of a bank is the single node, bit for
 bit, because both run the same machine code.
@@ -45,7 +48,7 @@ def calling(run: Callable[..., Any], bound: NDArray[np.int64], *args: Any, keeps
 
 
 @loop("f8(i8,f8,f8)", "f8(i8,f8,omitted)", "f8(i8,f8,none)", **ONE)
-def update(bound: int, x: float, d: Any = None) -> Any:
+def update(bound: int, x: Any = None, d: Any = None) -> Any:
     """One sample from Python: a partial of this is a node's ``update``, with no Python frame between."""
     if d is None:
         return call_step(bound, x, nan)
@@ -53,7 +56,7 @@ def update(bound: int, x: float, d: Any = None) -> Any:
 
 
 @loop("f8(i8,f8[::1],f8)", "f8(i8,f8[::1],omitted)", "f8(i8,f8[::1],none)", allocates=False)
-def vector_update(bound: int, x: Any, d: Any = None) -> Any:
+def vector_update(bound: int, x: Any = None, d: Any = None) -> Any:
     """One row of inputs from Python."""
     if d is None:
         return call_vector_step(bound, x, nan)
@@ -61,31 +64,31 @@ def vector_update(bound: int, x: Any, d: Any = None) -> Any:
 
 
 @loop("f8(i8,f8,f8)", **ONE)
-def measure(bound: int, y_true: float, y_pred: float) -> Any:
+def measure(bound: int, y_true: Any = None, y_pred: Any = None) -> Any:
     """One pair from Python, in the order in which people write it: the truth first."""
     return call_step(bound, y_pred, y_true)
 
 
 @loop("f8(i8,f8,f8[::1])", allocates=False)
-def vector_measure(bound: int, y_true: float, x: Any) -> Any:
+def vector_measure(bound: int, y_true: Any = None, x: Any = None) -> Any:
     """The same with a row of inputs."""
     return call_vector_step(bound, x, y_true)
 
 
 @loop("f8(i8,f8)", **ONE)
-def observe(bound: int, x: float) -> Any:
+def observe(bound: int, x: Any = None) -> Any:
     """One sample that is both input and observation: a noisy one without a reference, the next one of a series."""
     return call_step(bound, x, x)
 
 
 @loop("f8(i8,f8,f8)", **ONE)
-def cancel(bound: int, x: float, reference: float) -> Any:
+def cancel(bound: int, x: Any = None, reference: Any = None) -> Any:
     """One noisy sample with its reference."""
     return call_step(bound, reference, x)
 
 
 @loop("f8(i8,f8,f8[::1])", allocates=False)
-def vector_cancel(bound: int, x: float, reference: Any) -> Any:
+def vector_cancel(bound: int, x: Any = None, reference: Any = None) -> Any:
     """One noisy sample with a row of references."""
     return call_vector_step(bound, reference, x)
 

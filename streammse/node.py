@@ -20,6 +20,7 @@ from . import drive, snapshot
 from ._jit import Function
 from .c_function import CFunction
 from .param import Param
+from .scalar import shown
 from .snapshot import Stored
 
 Array = NDArray[np.float64]
@@ -125,12 +126,15 @@ class Node:
             known = ", ".join(self._fields) or "none"
             raise TypeError(f"{type(self).__name__}: {error} (its parameters: {known})") from None
         self._values = {name: one.check(given.get(name, one.default)) for name, one in self._params.items()}
-        self._check()
-        self._p = np.zeros(max(self._p_size, len(self._fields)))
-        for name, one in self._params.items():
-            one.store(self._p, self._slots[name], self._values[name])
-        self._s: Array = on_a_line(1, self._size())[0]
-        self._start(self._s)
+        try:
+            self._check()
+            self._p = np.zeros(max(self._p_size, len(self._fields)))
+            for name, one in self._params.items():
+                one.store(self._p, self._slots[name], self._values[name])
+            self._s: Array = on_a_line(1, self._size(), self._largest)[0]
+            self._start(self._s)
+        except (MemoryError, OverflowError) as error:  # before its state could be counted
+            raise ValueError(f"{self._largest} needs more memory than there is room for") from error
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name.startswith("_") or hasattr(type(self), name)):
@@ -205,6 +209,13 @@ class Node:
     def s(self) -> Array:
         """The state as the kernel has it: the array itself, for a loop of one's own."""
         return self._s
+
+    @property
+    def _largest(self) -> str:
+        """The whole number that makes the state so large."""
+        sizes = {name: value for name, value in self._values.items() if type(value) is int}
+        name = max(sizes, key=sizes.__getitem__, default="")
+        return f"{name}={shown(sizes[name])}" if name else repr(self)
 
     @cached_property
     def _bound(self) -> NDArray[np.int64]:
@@ -353,10 +364,18 @@ def _revive(cls: type[Node], values: dict[str, Any], s: Array) -> Node:
     return node
 
 
-def on_a_line(rows: int, size: int) -> Array:
-    """Zeros of shape (rows, size), every row beginning on a cache line of 64 bytes."""
+def on_a_line(rows: int, size: int, cause: str = "") -> Array:
+    """Zeros of shape (rows, size), every row beginning on a cache line of 64 bytes.
+
+    Raises ValueError, which names the ``cause``, where there is no such room.
+    """
     stride = -(-size // 8) * 8
-    raw = np.zeros(rows * stride + 7)
+    try:
+        raw = np.zeros(rows * stride + 7)
+    except (MemoryError, ValueError, OverflowError):
+        raise ValueError(
+            f"{cause} needs a state of {8.0 * rows * size:.4g} bytes, more than there is room for"
+        ) from None
     first = -raw.ctypes.data // 8 % 8
     return raw[first : first + rows * stride].reshape(rows, stride)[:, :size]
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .scalar import real, shown
+
 #: the default of a parameter that has none
 REQUIRED = inspect.Parameter.empty
 
@@ -95,21 +97,19 @@ class Param:
         if value is None and self.optional:
             return None
         if self.choices is not None:
-            if value not in self.choices:
-                raise ValueError(f"{self.name} must be {self.range}, got {value!r}")
+            if not isinstance(value, str) or value not in self.choices:
+                raise ValueError(f"{self.name} must be {self.range}, got {shown(value)}")
             return value
         if isinstance(self.default, bool):
-            if value not in (True, False):
-                raise TypeError(f"{self.name} must be True or False, got {value!r}")
+            if hasattr(value, "__len__") or value not in (True, False):
+                raise TypeError(f"{self.name} must be True or False, got {shown(value)}")
             return bool(value)
         try:
-            if isinstance(value, (str, bytes)):  # float would read "5"
-                raise TypeError
-            number = float(value)
-        except (TypeError, ValueError):
-            raise TypeError(f"{self.name} must be a number, got {value!r}") from None
-        if self.integer and number != math.floor(number):
-            raise ValueError(f"{self.name} must be an integer, got {value!r}")
+            number = real(value)
+        except TypeError:
+            raise TypeError(f"{self.name} must be a number, got {shown(value)}") from None
+        if self.integer and math.isfinite(number) and number != math.floor(number):
+            raise ValueError(f"{self.name} must be an integer, got {shown(value)}")
         inside = (
             math.isfinite(number)
             and (self.low is None or number >= self.low)
@@ -118,8 +118,8 @@ class Param:
             and (self.below is None or number < self.below)
         )
         if not inside:
-            raise ValueError(f"{self.name} must be {self.range}, got {value!r}")
-        return int(number) if self.integer else number
+            raise ValueError(f"{self.name} must be {self.range}, got {shown(value)}")
+        return int(value) if self.integer else number
 
     def store(self, p: NDArray[np.float64], slot: int, value: Any) -> None:
         """Write what stands for the value into ``p``."""

@@ -29,6 +29,8 @@ from importlib import import_module
 from types import FunctionType
 from typing import Any
 
+from . import complaints
+
 SCALAR = "f8(f8[::1],f8[::1],f8,f8)"
 VECTOR = "f8(f8[::1],f8[::1],f8[::1],f8)"
 AHEAD = "void(f8[::1],f8[::1],f8[::1])"
@@ -114,10 +116,8 @@ class Function:
         options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **self.options}
         function = _marked(self.py_func, mark)
         alone: dict[str, Any] = {"no_cpython_wrapper": True}
-        if (
-            self.__module__.split(".")[0] == "streammse"
-        ):  # what others write may raise errors that machine code makes up
-            alone["pipeline_class"] = Inlined
+        if self.__module__.split(".")[0] == "streammse":
+            alone["pipeline_class"] = Inlined  # what others write may raise errors that machine code makes up
         if borrows:
             body = numba.njit(forceinline=True, **alone, **options)(function)
             function = _marked(borrowing(body, self.signatures[0]), mark, self.py_func)
@@ -130,9 +130,10 @@ class Function:
         made = numba.njit(**options)(function)
         for signature in self.signatures:
             with DiskCache(self, signature, mark) as made._cache:
-                made.compile(_parse(signature))
+                _compile(made, self.py_func, _parse(signature))
         if self.signatures:
             made.disable_compile()
+            complaints.explain(made)
         return made
 
     @property
@@ -184,6 +185,17 @@ class Step:
         return types.Dispatcher(self.kernel._machine(inline=True))
 
 
+def _compile(made: Any, py_func: Callable[..., Any], signature: Any) -> None:
+    """Compile; for a user's function that does not, one line in the place of numba's many."""
+    try:
+        made.compile(signature)
+    except Exception as error:
+        told = complaints.translated(py_func, error)
+        if told is None:
+            raise
+        raise told from error
+
+
 def _marked(py_func: Callable[..., Any], mark: str | None, around: Callable[..., Any] | None = None) -> Any:
     """The function under a name that no other content has; ``around`` another one, under the name of that one.
 
@@ -198,6 +210,7 @@ def _marked(py_func: Callable[..., Any], mark: str | None, around: Callable[...,
     made.__qualname__ = named.__qualname__ if mark is None else f"{named.__qualname__}.{mark[:32]}"
     if around is not None:
         made.__qualname__ += ".borrowing"
+    complaints.functions[made.__qualname__] = py_func
     return made
 
 

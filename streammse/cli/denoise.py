@@ -146,7 +146,7 @@ def denoise(
             letters=letters,
         )
         if rate is not None:
-            opened.rate = rate
+            opened.rate = _rate(rate)
         given = {"taps": taps, "mu": mu, "delay": delay, "keep": keep, "mains": mains}
         node = _node(name, opened, {key: value for key, value in given.items() if value is not None}, parameter or [])
         report = Report()
@@ -203,6 +203,13 @@ def denoise(
                 tell()  # the usual end of what is live: all that was seen has been written
             raise
         tell()
+
+
+def _rate(given: float) -> float:
+    """Samples a second, whoever needs them: the method, an audio file, the picture."""
+    if not 0.0 < given < float("inf"):
+        raise RefusedError(f"--rate must be a positive number of samples a second, got {given:g}")
+    return given
 
 
 def _distinct(
@@ -269,7 +276,8 @@ def _node(method: str, source: Source, given: dict[str, Any], more: list[str]) -
     if "rate" in cls._params:
         if source.rate is None:
             raise RefusedError(
-                f"method {method} needs the samples a second, and {source.name} does not say them: give --rate"
+                f"method {method} needs the samples a second, and {source.name} does not say them: give --rate, "
+                "1 / (the seconds from one row to the next)"
             )
         given["rate"] = source.rate
     unknown = [key for key in given if key not in cls._params]

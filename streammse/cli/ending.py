@@ -23,9 +23,10 @@ class RefusedError(Exception):
 
 
 def say(message: str) -> None:
-    """One line on stderr."""
+    """One line on stderr, whatever bytes the data hold."""
+    line = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in " ".join(message.split()))
     with contextlib.suppress(OSError):
-        print(f"streammse: {' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"streammse: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from ..kernels.constants import LARGEST
 from ..kernels.losses import Loss
 from ..node import Array, Index, Predictor, _row, _Update, same_length, signal
 from ..param import Param, param
+from ..scalar import whole
 from ..snapshot import COUNTABLE
 
 
@@ -235,14 +236,13 @@ class Forecaster(Predictor):
         ValueError
             When fewer samples were seen than the model needs.
         """
-        if isinstance(horizon, bool) or int(horizon) != horizon or horizon < 1:
-            raise ValueError(f"horizon must be a positive integer, got {horizon!r}")
+        horizon = whole("horizon", horizon)
         if self._s[SEEN] < self.needs:
             raise ValueError(
                 f"{self!r} needs {samples(self.needs)} before it can forecast, got {int(self._s[SEEN])}"
                 + self._what_counts()
             )
-        out = np.empty(int(horizon))
+        out = np.empty(horizon)
         own = self._ahead()
         if self._exogenous():
             future = self._regressors(x)

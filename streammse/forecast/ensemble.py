@@ -182,7 +182,7 @@ class Ensemble(Forecaster):
         if p.size == self._p.size and self._size() == self._s.size:
             self._p[:] = p
         else:
-            self._p, self._s = p, on_a_line(1, self._size())[0]
+            self._p, self._s = p, on_a_line(1, self._size(), self._largest)[0]
             for name in ("_bound", "update"):
                 self.__dict__.pop(name, None)
         self.reset()

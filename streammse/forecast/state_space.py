@@ -15,6 +15,7 @@ from ..kernels import state_space as ss
 from ..kernels.state_space import System
 from ..node import Array
 from ..param import Param, param
+from ..scalar import real, shown
 from .base import Forecaster
 
 #: regressors that a model may have
@@ -24,13 +25,11 @@ MOST = 10_000
 def plain_number(name: str, value: Any) -> float:
     """A finite float, or an error that names the parameter."""
     try:
-        if isinstance(value, (str, bytes)):
-            raise TypeError
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must hold numbers, got {value!r}") from None
+        number = real(value)
+    except TypeError:
+        raise TypeError(f"{name} must hold numbers, got {shown(value)}") from None
     if not math.isfinite(number):
-        raise ValueError(f"{name} must hold finite numbers, got {value!r}")
+        raise ValueError(f"{name} must hold finite numbers, got {shown(value)}")
     return number
 
 

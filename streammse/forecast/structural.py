@@ -17,6 +17,7 @@ from .likelihood import Likelihood
 from .state_space import MOST, Kalman, in_use, innovations, plain_number
 
 #: the variances in use until some are given or found
+LONGEST = 1 << 16  # the matrices of a pattern are season by season
 UNTIL = {"irregular": 1.0, "level": 0.1, "slope": 0.01, "seasonal": 0.01}
 
 
@@ -105,6 +106,11 @@ class Components(Kalman):
         parts = self._parts()
         if parts.season == 1:
             raise ValueError("season must be at least 2 samples, or 0 for none, got 1")
+        if parts.season > LONGEST and not parts.harmonics:
+            raise ValueError(
+                f"season must be at most {LONGEST} samples as a pattern of its own (harmonics have no such bound), "
+                f"got {parts.season}"
+            )
         if 2 * parts.harmonics > parts.season:
             raise ValueError(f"harmonics must be at most half a season of {parts.season}, got {parts.harmonics}")
         for name in self._estimated:

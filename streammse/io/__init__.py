@@ -200,6 +200,9 @@ def sink(path: str | os.PathLike[str], source: Source, *, format: str | None = N
     from .output import output
 
     name = os.fspath(path)
+    suffix = Path(name).suffix.lower()
+    if suffix in _PACKED and format is None:
+        raise DataError(f"{name} would have to be compressed: write {name[: -len(suffix)]}, or a pipe with -o -")
     kind = format_of(path, format) or source.format
     if into is not None and into in source.names:
         raise DataError(f"column {into!r} exists already in {source.name}: choose a name that is new")

@@ -7,6 +7,7 @@ way out, so a channel that merely passes through would not be the same.
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from .parquet import column_of
 FRAMES = 1 << 16
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _FULL = 2.0**31
+UNKNOWN = 0x7FFFF000  # bytes that a WAV promises at least when it was written to a pipe, which has no end yet
 
 
 def _soundfile() -> Any:
@@ -43,7 +45,7 @@ class Frames:
         taken = self.frames[:, k].astype(np.float64)
         return taken if self.frames.dtype.kind == "f" else taken / _FULL
 
-    def table(self) -> Any:
+    def table(self, *, as_text: bool = False) -> Any:  # noqa: ARG002 - it has types of its own
         """A column a channel."""
         import pyarrow as pa
 
@@ -77,6 +79,13 @@ class AudioSource:
         self._from = 0
         if not self.file.frames:
             raise DataError(f"{name} holds no samples")
+        promised = re.search(r"^\s*data\s*:\s*(\d+) \(should be (\d+)\)", self.file.extra_info, re.MULTILINE)
+        if promised and int(promised[2]) < int(promised[1]) < UNKNOWN:
+            warnings.warn(
+                f"{name} is cut off: its header promises {int(promised[1]):,} bytes of samples, it has "
+                f"{int(promised[2]):,}",
+                stacklevel=2,
+            )
         self.layout = Layout(wanted, self.names, lambda: dict.fromkeys(self.names, NUMBER), name)
         self.column, self.references, self.truth = self.layout.signal, len(self.layout.references), self.layout.truth
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -31,8 +32,11 @@ def counted(count: int, what: str) -> str:
 class Rest(Protocol):
     """Everything of a block that is not a sample: kept as it came, and told as a table where formats differ."""
 
-    def table(self) -> Any:
-        """The block as a pyarrow table, the noisy column included."""
+    def table(self, *, as_text: bool = False) -> Any:
+        """The block as a pyarrow table, the noisy column included.
+
+        Without types (``as_text``) where the source has none of its own that all blocks share.
+        """
         ...
 
     def take(self, rows: Order) -> Rest:
@@ -230,6 +234,8 @@ class Layout:
                 return stripped[0]
             close = difflib.get_close_matches(name, names, 1)
             hint = f"; did you mean {close[0]}?" if close else ""
+            if re.search(r"[/\\]|\.\w{2,7}(:|$)", name):  # somebody means a file
+                hint = f"; and there is no file {name}"
             raise DataError(f"no column {name!r} in {where}: there are {', '.join(names)}{hint}")
 
         self.references = [found(name) for name in wanted.references]

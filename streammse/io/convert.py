@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
-import json
-import math
 from typing import Any
 
+from . import cells
 from .block import Block, Source
 from .output import Output
 from .parquet import with_clean
 
 
 class _TableSink:
+    #: whether it has no types, so that texts will do
+    as_text = False
+
     def __init__(self, output: Output, source: Source, into: str | None) -> None:
         self._output, self._column, self._into = output, source.column, into
         self._dialect: Any = getattr(source, "dialect", None)
@@ -24,7 +27,8 @@ class _TableSink:
         """Write the rows of a block at once."""
         assert block.clean is not None
         if len(block.clean):
-            self._output.write(self._text(with_clean(block.rest.table(), self._column, self._into, block.clean)))
+            table = block.rest.table(as_text=self.as_text)
+            self._output.write(self._text(with_clean(table, self._column, self._into, block.clean)))
             self._first = False
 
     def _text(self, table: Any) -> bytes:
@@ -65,23 +69,17 @@ def types_again(dialect: Any, types: list[str]) -> None:
 class CsvSink(_TableSink):
     """Rows as CSV with a line of names."""
 
-    def _text(self, table: Any) -> bytes:
-        from pyarrow import csv
+    as_text = True
 
-        made = io.BytesIO()
-        csv.write_csv(table, made, csv.WriteOptions(include_header=self._first, quoting_style="needed"))
-        return made.getvalue()
+    def _text(self, table: Any) -> bytes:
+        head = io.StringIO()
+        if self._first:
+            csv.writer(head, lineterminator="\n").writerow(table.column_names)
+        return head.getvalue().encode() + cells.lines(table)
 
 
 class NdjsonSink(_TableSink):
     """Rows as one JSON object a line."""
 
     def _text(self, table: Any) -> bytes:
-        def plain(value: Any) -> Any:
-            return None if isinstance(value, float) and not math.isfinite(value) else value
-
-        lines = (
-            json.dumps({name: plain(value) for name, value in row.items()}, ensure_ascii=False, default=str)
-            for row in table.to_pylist()
-        )
-        return "".join(line + "\n" for line in lines).encode()
+        return cells.objects(table)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from . import scan
 from .block import COMMA, EMPTY, NUMBER, OTHER, DataError
+from .records import MisfitError, columns_of, known, schema_of, texts_of
 
 Bytes = NDArray[np.uint8]
 Places = NDArray[np.int64]
@@ -56,8 +57,6 @@ class Dialect(Protocol):
     #: whether a number may stand in quotes
     quotes: bool
 
-    #: the types of a table of its rows, as pyarrow writes a schema: those of the first block; None before it
-    types: bytes | None
     #: what else tells one dialect from another
     identity: dict[str, Any]
 
@@ -98,8 +97,8 @@ class Dialect(Protocol):
         """What comes before an appended value."""
         ...
 
-    def table(self, text: bytes) -> Any:
-        """Rows as a pyarrow table."""
+    def table(self, text: bytes, rows: int, numbers: dict[str, Any], as_text: bool) -> Any:
+        """Rows as a pyarrow table; ``numbers`` are the columns that have been read already."""
         ...
 
     def paired(self, row: bytes) -> bool:
@@ -133,7 +132,6 @@ class Csv:
         self.names = cells if header else [str(k + 1) for k in range(len(cells))]
         self.doubt = _doubt(line, cells)
         self.head = b""
-        self.types: bytes | None = None
         self.identity = {"separator": self.separator, "decimal": decimal, "header": header}
 
     def cell(self, text: str) -> float | None:
@@ -196,24 +194,57 @@ class Csv:
         except csv.Error:
             return False
 
-    def table(self, text: bytes) -> Any:
+    def table(self, text: bytes, rows: int, numbers: dict[str, Any], as_text: bool) -> Any:
+        """All other columns are texts: what 007 or 2024-01-01 is meant to be, no reader can know."""
         import pyarrow as pa
         from pyarrow import csv as arrow
 
-        known = None if self.types is None else pa.ipc.read_schema(pa.py_buffer(self.types))
-        types = known or dict.fromkeys(self._columns, pa.float64())
-        empty = [*arrow.ConvertOptions().null_values, "None", "none", "na", "NAN", "Null"]
-        try:
-            made = arrow.read_csv(
-                io.BytesIO(text),
-                read_options=arrow.ReadOptions(column_names=self.names, use_threads=False),
-                parse_options=arrow.ParseOptions(delimiter=self.separator, newlines_in_values=True),
-                convert_options=arrow.ConvertOptions(column_types=types, null_values=empty, decimal_point=self.decimal),
-            )
-        except pa.ArrowInvalid as error:
-            raise DataError(f"a row does not fit the types of the first rows: {error}") from None
-        self.types = self.types or made.schema.serialize().to_pybytes()
-        return made
+        if any("\ufffd" in name for name in self.names):
+            raise DataError(f"the line of names is not text in UTF-8{_LATIN}")
+        places = [str(k) for k in range(len(self.names))]  # names may be there twice
+        others = [place for place, name in zip(places, self.names, strict=True) if name not in numbers]
+        found = {str(self.names.index(name)): column for name, column in numbers.items()}
+        if others:
+            try:
+                made = arrow.read_csv(
+                    io.BytesIO(text),
+                    read_options=arrow.ReadOptions(column_names=places, use_threads=False, block_size=len(text) + 1),
+                    parse_options=arrow.ParseOptions(delimiter=self.separator, newlines_in_values=True),
+                    convert_options=arrow.ConvertOptions(
+                        column_types=dict.fromkeys(others, pa.binary()),  # what is no UTF-8 is told below, with its row
+                        include_columns=others,
+                        null_values=[""],
+                        strings_can_be_null=True,
+                        quoted_strings_can_be_null=False,
+                    ),
+                )
+            except pa.ArrowInvalid as error:
+                raise DataError(f"these rows cannot be told apart: {str(error).splitlines()[0]}") from None
+            if made.num_rows != rows:
+                raise DataError(
+                    f"rows cannot be told apart where quotes or carriage returns stand inside of cells: of {rows} rows "
+                    f"{made.num_rows} are found; CSV as the output keeps them as they are"
+                )
+            found |= {place: _decoded(self.names[int(place)], made.column(place)) for place in others}
+        return pa.Table.from_arrays([found[place] for place in places], names=self.names)
+
+
+def _decoded(name: str, column: Any) -> Any:
+    """The texts of a column."""
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        for row, cell in enumerate(column.to_pylist()):
+            try:
+                (cell or b"").decode()
+            except UnicodeDecodeError:
+                raise MisfitError(row, f"column {name!r} is not text in UTF-8, got {cell[:40]!r}{_LATIN}") from None
+        raise
+
+
+_LATIN = " (is it Latin-1? iconv -f latin1 -t utf-8 IN | streammse denoise -)"
 
 
 class Ndjson:
@@ -237,7 +268,27 @@ class Ndjson:
             raise NotAnObjectError(f"{where}, row 1: a JSON object was expected on the line, got {shown}")
         self.names = list(record)
         self._first = first
-        self.types: bytes | None = None
+        self._schema: Any = None
+        self._columns_seen: list[str] | None = None
+
+    @property
+    def types(self) -> bytes | None:
+        """What the first block made of the columns, for a run that goes on; None before it."""
+        if self._columns_seen is None:
+            return None
+        import pyarrow as pa
+
+        schema = self._schema if self._schema is not None else pa.schema([])
+        told = {b"columns": json.dumps(self._columns_seen).encode()}
+        return bytes(schema.with_metadata(told).serialize().to_pybytes())
+
+    @types.setter
+    def types(self, told: bytes) -> None:
+        import pyarrow as pa
+
+        schema = pa.ipc.read_schema(pa.py_buffer(told))
+        self._columns_seen = json.loads(schema.metadata[b"columns"])
+        self._schema = schema.remove_metadata() if len(schema) else None
 
     def kinds(self, text: bytes) -> dict[str, str]:
         kinds = dict.fromkeys(self.names, EMPTY)
@@ -290,26 +341,18 @@ class Ndjson:
     def prefix(self, name: str) -> bytes:
         return b", " + json.dumps(name, ensure_ascii=False).encode() + b": "
 
-    def table(self, text: bytes) -> Any:
-        import pyarrow as pa
-
-        records = [json.loads(line) for line in text.splitlines() if line.strip()]
-        try:
-            if self.types is None:
-                names = dict.fromkeys(name for record in records for name in record)
-                found = pa.Table.from_pylist([dict.fromkeys(names), *records]).schema
-                for name in self._columns:
-                    found = found.set(found.get_field_index(name), pa.field(name, pa.float64()))
-                self.types = found.serialize().to_pybytes()
-            schema = pa.ipc.read_schema(pa.py_buffer(self.types))
-            new = {name for record in records for name in record} - set(schema.names)
-            if new:
-                raise DataError(
-                    f"the key {min(new)!r} is not in the first rows: a table needs all columns from the start"
-                )
-            return pa.Table.from_pylist(records, schema=schema)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-            raise DataError(f"a row does not fit the types of the first rows: {error}") from None
+    def table(self, text: bytes, rows: int, numbers: dict[str, Any], as_text: bool) -> Any:
+        """The other columns have the types, and all columns the names, that the first block has."""
+        records = [json.loads(line) for line in text.split(b"\n") if line.strip()]
+        if self._columns_seen is None:
+            found = dict.fromkeys(name for record in records for name in record)
+            self._columns_seen = list(dict.fromkeys([*found, *self._columns]))
+        known(records, self._columns_seen)
+        if as_text:
+            return texts_of(records, self._columns_seen, numbers)
+        if self._schema is None:
+            self._schema = schema_of(records, self._columns_seen, list(numbers))
+        return columns_of(records, self._schema, numbers)
 
 
 def _separator(given: str) -> str:
@@ -323,6 +366,8 @@ def _doubt(line: str, cells: list[str]) -> str:
     """What the first line may be instead of names with separators between them."""
     if line.startswith("#"):
         return " (the first line begins with #: leave comments out, grep -v '^#' IN | streammse denoise -)"
+    if "\ufffd" in line:
+        return f"; the line of names is not text in UTF-8{_LATIN}"
     if len(cells) == 1 and re.search(r"\S\s+\S", line):
         squeeze = ", after tr -s ' '" if "  " in line else ""
         return f" (are blanks the separator? say --separator space{squeeze})"

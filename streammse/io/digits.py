@@ -47,6 +47,9 @@ U9, U52, U63, EXPONENT = np.uint64(9), np.uint64(52), np.uint64(63), np.uint64(2
 TWO_53 = np.uint64(1 << 53)
 
 MOST = 25  # letters of the longest number
+POINT = 46
+INFINITE = np.uint64(0x7FF0000000000000)  # the exponent of what is not finite
+INF_LETTERS, NAN_LETTERS = (np.frombuffer(word, dtype=np.uint8) for word in (b"inf", b"nan"))
 
 
 @helper
@@ -280,3 +283,23 @@ def write(word: Any, decimal: int, out: Any, at: int) -> int:
     out[at] = ZERO + exponent // 10 % 10
     out[at + 1] = ZERO + exponent % 10
     return at + 2
+
+
+@loop("i8(u8[::1],u1[::1],i8[::1])")
+def many(words, out, ends):  # type: ignore[no-untyped-def]
+    """Doubles, given as words, one after the other; ``ends[k + 1]`` is where the k-th ends. Returns the last end."""
+    at = 0
+    for k in range(words.size):
+        word = words[k]
+        if (word & ~TOP) < INFINITE:
+            at = write(word, POINT, out, at)
+        else:
+            if (word & ~TOP) == INFINITE and word & TOP != U0:
+                out[at] = MINUS
+                at += 1
+            text = INF_LETTERS if (word & ~TOP) == INFINITE else NAN_LETTERS
+            for j in range(3):
+                out[at + j] = text[j]
+            at += 3
+        ends[k + 1] = at
+    return at

@@ -25,7 +25,7 @@ class Batch:
     def __init__(self, rows: Any, numbers: NDArray[np.int64]) -> None:
         self.rows, self.numbers = rows, numbers
 
-    def table(self) -> Any:
+    def table(self, *, as_text: bool = False) -> Any:  # noqa: ARG002 - it has types of its own
         """The rows as a table."""
         import pyarrow as pa
 

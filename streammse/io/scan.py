@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .._jit import helper, loop
-from .digits import write
+from .digits import INFINITE, write
 
 CONSUMED, STATUS, FOUND = range(3)
 FINE, WRONG_COUNT, OPEN_QUOTE, NOT_AN_OBJECT = range(4)
@@ -23,7 +21,6 @@ FINE, WRONG_COUNT, OPEN_QUOTE, NOT_AN_OBJECT = range(4)
 LF, CR, SPACE, TAB, QUOTE, BACKSLASH = 10, 13, 32, 9, 34, 92
 COMMA, COLON, LEFT_BRACE, RIGHT_BRACE, LEFT_BRACKET, RIGHT_BRACKET = 44, 58, 123, 125, 91, 93
 JOIN = 2  # bytes of the ", " between members of an object
-INFINITE = np.uint64(0x7FF0000000000000)  # the exponent of what is not finite
 
 
 @loop("i8(u1[::1],i8,b1,i8,i8[::1],i8[:,::1],i8[::1],i8[:,::1],i8[::1])")

@@ -16,6 +16,8 @@ from .dialects import Bytes, Csv, Dialect, Ndjson, NotAnObjectError, Places, fir
 from .files import PEEK, digest
 from .letters import Letters
 from .output import Output
+from .parquet import column_of
+from .records import MisfitError
 from .stamps import Clock, Stamps
 
 #: where a block begins in its source and the number of its first row; or that of every row
@@ -55,9 +57,14 @@ class Text:
             self._begun = np.column_stack((self.lines[:, 0] + offset, np.arange(number, number + self.rows)))
         return self._begun
 
-    def table(self) -> Any:
-        """The rows as a table, with the types that the first block had."""
-        return self.source.dialect.table(self.bytes.tobytes())
+    def table(self, *, as_text: bool = False) -> Any:
+        """The rows as a table: doubles where numbers are wanted; the other columns as the dialect has them."""
+        source = self.source
+        numbers = {name: column_of(source.numbers(self, k)[0]) for k, name in enumerate(source.layout.columns)}
+        try:
+            return source.dialect.table(self.bytes.tobytes(), self.rows, numbers, as_text)
+        except MisfitError as error:
+            raise DataError(f"{source.name}, row {self.places[error.row][1]}: {error}") from None
 
     def record(self, row: int) -> tuple[bytes, int, int]:
         """A row without its newline, where it began, and its number."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .._jit import helper
+from ..scalar import shown, whole
 from .constants import LARGEST
 
 #: s: samples since the first that is known, where the ring goes on, how much of it is filled, the largest value
@@ -53,6 +54,9 @@ def extent(value: int | tuple[int, ...]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (len(value), max(value))
 
 
+FARTHEST = 1 << 20  # every lag is written down
+
+
 def as_lags(name: str, value: Any) -> int | tuple[int, ...]:
     """A number of lags as it is, or the lags themselves in ascending order."""
     if isinstance(value, (bool, str, bytes)):
@@ -67,14 +71,12 @@ def as_lags(name: str, value: Any) -> int | tuple[int, ...]:
 
 def _lag(name: str, value: Any) -> int:
     try:
-        if isinstance(value, (bool, str, bytes)):
-            raise TypeError
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number of lags or the lags themselves, got {value!r}") from None
-    if not (math.isfinite(number) and number == math.floor(number) and number >= 1):
-        raise ValueError(f"{name} must be whole numbers from 1 on, got {value!r}")
-    return int(number)
+        lag = whole(name, value, "whole numbers from 1 on")
+    except TypeError:
+        raise TypeError(f"{name} must be a number of lags or the lags themselves, got {shown(value)}") from None
+    if lag > FARTHEST:
+        raise ValueError(f"{name} must be whole numbers up to {FARTHEST}, got {shown(value)}")
+    return lag
 
 
 def lags_in_p(value: int | tuple[int, ...]) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ from ..kernels.statistics import Statistic
 from ..kernels.window import DROPPED, HEAD, LATE, SKIPPED, Window
 from ..node import Estimator, Index, _Update, same_length, signal
 from ..param import param
+from ..scalar import whole
 from ..snapshot import COUNTABLE
 
 #: where the parameters of a metric's own begin in ``p``, behind those that all metrics have
@@ -31,15 +32,7 @@ OWN = 8
 
 def length(name: str, value: Any) -> int | None:
     """The check of a window's length: a positive integer or None."""
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be an integer or None, got {value!r}") from None
-    if not number >= 1 or number != math.floor(number) or math.isinf(number):
-        raise ValueError(f"{name} must be an integer of at least 1 or None, got {value!r}")
-    return int(number)
+    return None if value is None else whole(name, value, "an integer of at least 1 or None")
 
 
 def same_kind(one: Estimator, other: Estimator) -> None:
@@ -419,11 +412,11 @@ def _sound(values: NDArray[np.float64], low: float, words: str) -> NDArray[np.fl
 
 
 @loop("f8(i8,f8,f8,f8,f8)")
-def _update_row(bound: int, truth: float, prediction: float, weight: float, time: float) -> float:
+def _update_row(bound: int, y_true: float, y_pred: float, weight: float, time: float) -> float:
     """One pair from Python with its weight and its time."""
     x = np.empty(3)
-    x[0], x[1], x[2] = prediction, weight, time
-    return float(call_vector_step(bound, x, truth))
+    x[0], x[1], x[2] = y_pred, weight, time
+    return float(call_vector_step(bound, x, y_true))
 
 
 @cache
