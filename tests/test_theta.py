@@ -184,3 +184,25 @@ def test_statsforecast(kind, name: str, seed: int) -> None:
     np.testing.assert_allclose(same.forecast(10), oracle.predict(10)["mean"], rtol=1e-6)
     error = np.sum((y - naive.theta(y, *start(ours))) ** 2)
     assert error <= np.sum((y - naive.theta(y, *start(same))) ** 2) * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_second_fit_starts_from_the_first(kind, monkeypatch) -> None:
+    """The search for alpha, by how often it sums the errors; where the old alpha is of no use it looks everywhere."""
+    counts = []
+
+    class Counted:
+        @staticmethod
+        def compiled(*args) -> None:
+            plain(*args)
+            counts.append(args[-1][-1])
+
+    plain = models._search.compiled
+    monkeypatch.setattr(models, "_search", Counted)
+    y = series(120)
+    warm, cold = kind().fit(y[:110]).fit(y), kind().fit(y)
+    assert warm.alpha == pytest.approx(cold.alpha, abs=1e-6)
+    _, again, first = counts
+    assert again <= 0.6 * first <= 30
+    other = np.where(np.arange(120) % 2, 5.0, 9.0) + 0.1 * y
+    assert warm.fit(other).alpha == pytest.approx(kind().fit(other).alpha, abs=1e-6)

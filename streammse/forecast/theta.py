@@ -203,28 +203,79 @@ def _errors(z, alpha, share, static, intercept, slope):  # type: ignore[no-untyp
     return aa - ac * ac / cc, z[0] + ac / cc, found
 
 
-@loop("void(f8[::1],f8,f8,f8,f8,f8,f8,f8[::1])")
-def _search(z, low, high, share, static, intercept, slope, out):  # type: ignore[no-untyped-def]
-    """The best alpha from a grid, then by golden section; out: alpha, level at the start, share."""
+@loop("void(f8[::1],f8,f8,f8,f8,f8,f8,f8,f8[::1])")
+def _search(z, low, high, share, static, intercept, slope, near, out):  # type: ignore[no-untyped-def]
+    """The best alpha; out: alpha, level at the start, share, and how often the errors were summed.
+
+    From a grid, or where it still lies in a valley from the one before (NaN: none); then by Brent's parabolas
+    (Algorithms for Minimization without Derivatives, 1973, section 5.8).
+    """
     grid = 24
-    best, at = math.inf, 0
-    for k in range(grid + 1):
-        value, _, _ = _errors(z, low + (high - low) * k / grid, share, static > 0.0, intercept, slope)
-        if value < best:
-            best, at = value, k
-    a = low + (high - low) * max(0, at - 1) / grid
-    b = low + (high - low) * min(grid, at + 1) / grid
-    golden = 0.6180339887498949
-    for _ in range(32):
-        c, d = b - golden * (b - a), a + golden * (b - a)
-        left, _, _ = _errors(z, c, share, static > 0.0, intercept, slope)
-        right, _, _ = _errors(z, d, share, static > 0.0, intercept, slope)
-        if left <= right:
-            b = d
+    width = (high - low) / grid
+    fixed = static > 0.0
+    number = 0.0
+    x, fx, a, b = low, math.inf, low, high
+    if low <= near <= high:
+        a, b = max(low, near - width), min(high, near + width)
+        at_a, _, _ = _errors(z, a, share, fixed, intercept, slope)
+        at_b, _, _ = _errors(z, b, share, fixed, intercept, slope)
+        middle, _, _ = _errors(z, near, share, fixed, intercept, slope)
+        number += 3.0
+        if middle <= at_a and middle <= at_b:
+            x, fx = near, middle
+    if fx == math.inf:
+        for k in range(grid + 1 if high > low else 1):
+            alpha = low + width * k
+            value, _, _ = _errors(z, alpha, share, fixed, intercept, slope)
+            number += 1.0
+            if value < fx:
+                x, fx = alpha, value
+        a, b = max(low, x - width), min(high, x + width)
+    golden = 0.3819660112501051
+    w, v, fw, fv = x, x, fx, fx
+    step = last = 0.0
+    for _ in range(60):
+        middle = 0.5 * (a + b)
+        close = 1e-9
+        if abs(x - middle) <= 2.0 * close - 0.5 * (b - a):
+            break
+        bold = abs(last) > close
+        if bold:  # the parabola through x, w and v
+            r, q = (x - w) * (fx - fv), (x - v) * (fx - fw)
+            p = (x - v) * q - (x - w) * r
+            q = 2.0 * (q - r)
+            if q > 0.0:
+                p = -p
+            q = abs(q)
+            bold = abs(p) < abs(0.5 * q * last) and q * (a - x) < p < q * (b - x)
+            if bold:
+                last = step
+                step = p / q
+        if not bold:
+            last = b - x if x < middle else a - x
+            step = golden * last
+        u = x + (step if abs(step) >= close else math.copysign(close, step))
+        u = min(max(u, a), b)
+        fu, _, _ = _errors(z, u, share, fixed, intercept, slope)
+        number += 1.0
+        if fu <= fx:
+            if u < x:
+                b = x
+            else:
+                a = x
+            v, fv, w, fw, x, fx = w, fw, x, fx, u, fu
         else:
-            a = c
-    out[0] = 0.5 * (a + b)
-    _, out[1], out[2] = _errors(z, out[0], share, static > 0.0, intercept, slope)
+            if u < x:
+                a = u
+            else:
+                b = u
+            if fu <= fw or w == x:
+                v, fv, w, fw = w, fw, u, fu
+            elif fu <= fv or v in (x, w):
+                v, fv = u, fu
+    out[0] = x
+    _, out[1], out[2] = _errors(z, x, share, fixed, intercept, slope)
+    out[3] = number + 1.0
 
 
 def is_seasonal(y: Array, m: int) -> bool:
@@ -318,9 +369,11 @@ class _ThetaModel(Forecaster):
             s[INTERCEPT], s[SLOPE] = line(z)
         given = self._values["alpha"]
         low, high = ALPHAS if given is None else (given, given)
-        found = np.empty(3)
-        _search.compiled(z, low, high, self._given_share(), float(not self._dynamic), s[INTERCEPT], s[SLOPE], found)
-        alpha, s[LEVEL], share = found
+        near = math.nan if self._values["fitted"] is None else self._values["fitted"][0]
+        found = np.empty(4)
+        static = float(not self._dynamic)
+        _search.compiled(z, low, high, self._given_share(), static, s[INTERCEPT], s[SLOPE], near, found)
+        alpha, s[LEVEL], share, _ = found
         p = self._p.copy()
         p[ALPHA], p[THETA] = alpha, 1.0 / (1.0 - share)
         start = fit.Found(p, s, found, 0.0, 0, 0, 0.0, 0.0)
