@@ -27,7 +27,8 @@ The exceptions: R2, NRMSE and ErrorVariance, which are no plain sums, have no ``
 sorts, neither that nor ``steady``. TrimmedMSE holds the pairs of ``window`` and ``seconds`` in order and is exact;
 running and fading it counts errors in buckets and is exact but for one of them, and a pair that is not finite counts as
 the largest of its window; it cannot hold two pairs as one, so beyond ``capacity`` the oldest leave early, with the
-warning. In MedianOfMeansMSE each block has its share of ``window`` and ``capacity``.
+warning. In MedianOfMeansMSE each block has its share of ``window`` and ``capacity``, so the edge is ``blocks`` times
+as wide.
 
 Without a window the metric runs over all pairs, and two of them ``merge``. A missing truth teaches nothing. A pair
 that is not finite makes the value of ``window`` and ``seconds`` not finite while it is inside and is forgotten bit for
