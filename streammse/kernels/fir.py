@@ -50,14 +50,10 @@ POSITION, GAIN, KEEP, POWER, COUNT, LEVEL, DIVERGED, HELD, UNLEARNT, LATE_GAIN, 
 # of the present watch: squares, samples to go, UNLEARNT at its start; of the last one: whether it was bad, and |w|^2 at
 # its end; and the peak of the input, which fades from watch to watch
 ERRORS, DESIRED, LEFT, MISSED, BAD, LENGTH, PEAK = range(14, 21)
-WEIGHTS = (
-    24  # the state begins on a cache line, and so do the weights: vectors across two lines cost half as much again
-)
+WEIGHTS = 24  # the state begins on a cache line, and the weights too: vectors across two lines cost half as much again
 
-RAISE, RESET, HOLD = 0.0, 1.0, 2.0  # as the public choices count
-TRIAL = (
-    3.0  # hold, but do not watch: ``theory`` tries steps at the edge of stability, with noise and nothing else for d
-)
+RAISE, RESET = 0.0, 1.0  # the third choice holds
+TRIAL = 3.0  # and this one holds but does not watch: to try steps at the edge of stability, with noise alone for d
 HORIZON = 100_000.0  # samples over which the input power is averaged and the level fades
 BURST = 100.0  # a sample counts for at most so many times the power so far: a spike must not stop learning for long
 GROWTH = 1e4  # an error so many times the level of the signals is divergence, or a burst
@@ -391,7 +387,7 @@ def strayed(p: Any, s: Any, up: float, down: float) -> bool:
     if not errors * power > WORSE * lopsided * desired * (peak * peak if spiky else power):
         return False
     s[BAD] = 1.0
-    if before == 0.0:  # the first
+    if before == 0.0:  # the first watch from weights of zero: nothing to compare with
         return False
     if bad_before and length > LONGER * before:
         return True
