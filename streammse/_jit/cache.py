@@ -216,8 +216,8 @@ class DiskCache:
             from numba.core.compiler import CompileResult
 
             found = CompileResult._rebuild(target, *pickle.loads(body))
-            if time.time() - self.path.stat().st_mtime > DAY:  # a mark of use for the sweep, at most once a day
-                with suppress(OSError):
+            with suppress(OSError):
+                if time.time() - self.path.stat().st_mtime > DAY:  # a mark of use for the sweep, at most once a day
                     os.utime(self.path)
         except FileNotFoundError:
             return None
