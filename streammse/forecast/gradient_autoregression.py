@@ -178,12 +178,12 @@ class ARNLS(Forecaster):
         w \leftarrow w + \mu\, \frac{\sigma\,\psi(e/\sigma)}{\epsilon\, n P + \|u\|^2}\, u, \qquad
         u_l = y_{t-l} - m_{t-l},\quad e = y_t - \hat y_t
 
-    with the running level m (a straight line where the trend has a slope), power P about it and size of the errors sigma
-    (1.25 times their mean absolute value, in which a single one counts for at most ten). So neither unit nor offset of
-    the series matters, and the parameters of a loss are in units of the usual error: ``loss=sm.losses.huber(1.345)`` is
-    the robust form, at 95 % efficiency for Gaussian noise. Regressors move their weights v in the same way, each as if
-    it had the power of the series, so that their units do not matter either. A score is cut where its step would be
-    longer than that of the squared loss.
+    with the running level m (a straight line where the trend has a slope), power P about it and size of the errors
+    sigma (1.25 times their mean absolute value, in which a single one counts for at most ten). So neither unit nor
+    offset of the series matters, and the parameters of a loss are in units of the usual error:
+    ``loss=sm.losses.huber(1.345)`` is the robust form, at 95 % efficiency for Gaussian noise. Regressors move their
+    weights v in the same way, each as if it had the power of the series, so that their units do not matter either. A
+    score is cut where its step would be longer than that of the squared loss.
 
     A sample costs some 4 n operations, where `ARLS` takes 2 n^2 and learns much faster. A missing sample teaches
     nothing, and the forecast takes its place in the history; nor does one teach the weights whose regressors are not
