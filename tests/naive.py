@@ -375,31 +375,59 @@ def theta(y, alpha, theta, level, line=None, h=0):
     return np.array(out)
 
 
-def gradient_autoregression(y, lags, mu, score, memory=200, regulariser=1e-3):
-    """Normalised descent on the deviations from a running level; a missing sample is its forecast."""
-    past, w, out = [], np.zeros(len(lags)), []
-    level = power = size = seen = errors = 0.0
-    for value in y:
-        forecast, known = np.nan, not np.isnan(value)
+def straight(values):
+    """The least-squares line through equally spaced values, at the next one, and its slope; of one value, the value."""
+    if len(values) == 1:
+        return values[0], 0.0
+    slope, last = np.polyfit(np.arange(len(values)) - len(values) + 1.0, values, 1)
+    return last + slope, slope
+
+
+def gradient_autoregression(y, lags, mu, score, memory=200, regulariser=1e-3, trend="c", x=None):
+    """Normalised descent on the deviations from a running level; a missing sample is its forecast.
+
+    A line ("ct") is meant to be within its memory, where it is least squares through all so far.
+    """
+    x = np.zeros((len(y), 0)) if x is None else x
+    m = x.shape[1]
+    past, line, w, v, out = [], [], np.zeros(len(lags)), np.zeros(m), []
+    mean, powers, rows = np.zeros(m), np.zeros(m), 0
+    level = slope = power = size = seen = errors = 0.0
+    for value, beside in zip(y, x, strict=True):
+        forecast, known, whole = np.nan, not np.isnan(value), not np.isnan(beside).any()
+        z = np.nan_to_num(beside - mean)
         if len(past) >= max(lags):
-            u = np.array([past[-lag] for lag in lags]) - level
-            forecast = level + w @ u
-            if known:
+            u = np.array([past[-lag] - (level - slope * lag) for lag in lags])
+            forecast = level + w @ u + v @ z
+            if known and whole:
                 e = value - forecast
                 size = size or abs(e)
                 step = np.clip(size * score(e / size), -max(abs(e), size), max(abs(e), size))
-                w = w + mu * step * u / (u @ u + regulariser * len(lags) * power)
+                share = np.divide(power, powers, out=np.zeros(m), where=powers > 0)
+                below = u @ u + z**2 @ share + regulariser * (len(lags) + m) * power
+                w = w + mu * step * u / below
+                v = v + mu * step * z * share / below
                 errors = min(errors + 1, memory)
                 size += (min(np.sqrt(np.pi / 2) * abs(e), 10 * size) - size) / errors
         if known:
             seen = min(seen + 1, memory)
             off = value - level
-            if seen == 1:
-                level = value
+            if seen == 1 and trend != "n":
+                level, line = value, [value]
             else:
                 off = np.clip(off, -10 * np.sqrt(power), 10 * np.sqrt(power)) if power else off
-                level += off / seen
                 power = power + (off**2 - power) / seen if power else off**2
+                line.append(level + off)
+                level = {"n": 0.0, "c": level + off / seen}.get(trend, level)
+            if trend == "ct":
+                level, slope = straight(line)
+            if whole and m:
+                rows = min(rows + 1, memory)
+                limit = np.where(powers > 0, 10 * np.sqrt(powers), np.inf)
+                z = np.clip(z, -limit, limit)
+                if rows > 1:
+                    powers = np.where(powers > 0, powers + (z**2 - powers) / rows, z**2)
+                mean = mean + z / rows
         past.append(value if known else forecast)
         out.append(forecast)
     return np.array(out)

@@ -69,13 +69,17 @@ def test_all_of_r_are_there() -> None:
 def test_the_fitted_values_and_states_of_r(kind: dict, name: str, result: dict) -> None:
     node, y = of_r(kind, result), series(name)
     np.testing.assert_allclose(node.run(y), np.asarray(result["fitted"], float), rtol=1e-5)
-    states = np.asarray(result["states"], float)
-    last = states[-1] if states.ndim == 2 else states[-1:]
-    assert node.level == pytest.approx(last[0], rel=1e-5)
-    if kind["trend"] != "N":
-        assert node.slope == pytest.approx(last[1], rel=1e-5, abs=1e-6)
-    if kind["seasonal"] != "N":
-        np.testing.assert_allclose(node.seasonals, last[-kind["season"] :][::-1], rtol=1e-5, atol=1e-6)
+    states = np.asarray(result["states"], float).reshape(y.size + 1, -1)
+    trended = kind["trend"] != "N"
+    node.reset()
+    for t in range(y.size + 1):  # the state before the first sample, and after each
+        if t:
+            node.update(y[t - 1])
+        assert node.level == pytest.approx(states[t, 0], rel=1e-5)
+        if trended:
+            assert node.slope == pytest.approx(states[t, 1], rel=1e-5, abs=1e-6)
+        if kind["seasonal"] != "N":
+            np.testing.assert_allclose(node.seasonals, states[t, 1 + trended :][::-1], rtol=1e-5, atol=1e-6)
 
 
 def criterion(y: np.ndarray, forecast: np.ndarray, error: str) -> float:

@@ -40,6 +40,45 @@ def test_the_twin(name: str, lags) -> None:
     np.testing.assert_allclose(got, naive.gradient_autoregression(y, which, 0.2, score, 80, 0.01), rtol=1e-9)
 
 
+@pytest.mark.parametrize("trend", ["n", "c", "ct"])
+@pytest.mark.parametrize("m", [0, 2])
+def test_the_twin_with_a_trend_and_regressors(trend: str, m: int) -> None:
+    y = process(300, outliers=3) + 0.2 * np.arange(300) * (trend == "ct")
+    x = np.random.default_rng(1).standard_normal((300, m)) * [1.0, 50.0][:m] + 3.0
+    y = y + x @ [2.0, 0.1][:m]
+    if trend != "ct":
+        y[[100, 101, 200]] = np.nan
+    if m:
+        x[150, 1] = np.nan
+    got = sm.ARNLS((1, 3), 0.2, trend=trend, exogenous=m, memory=1e9, loss=sm.losses.huber(0.8))
+    got = got.run(y, x) if m else got.run(y)
+    expected = naive.gradient_autoregression(y, (1, 3), 0.2, SCORES["huber"][1], 1e9, trend=trend, x=x)
+    np.testing.assert_allclose(got, expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("loss", [sm.losses.squared, sm.losses.huber(1.345)])
+def test_trend_and_regressors_are_found(loss) -> None:
+    """In other units than the series has, with what outliers do to squares left out."""
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((20_000, 2)) * [1e-3, 1e4]
+    y = process(20_000) + 0.03 * np.arange(20_000) + x @ [2e3, -3e-4]
+    model = sm.ARNLS(2, 0.01, trend="ct", exogenous=2, memory=1e9, loss=loss)
+    model.run(y, x)
+    np.testing.assert_allclose(model.exogenous_coefficients * [1e-3, 1e4], [2.0, -3.0], atol=0.25)
+    assert model.slope == pytest.approx(0.03, rel=1e-3)
+    ahead = model.forecast(50, np.zeros((50, 2)))
+    assert np.mean(np.diff(ahead)[20:]) == pytest.approx(0.03, abs=5e-3)
+
+
+def test_a_line_that_is_followed_within_the_memory_bends() -> None:
+    t = np.arange(4000.0)
+    y = np.abs(t - 2000.0) + process(4000)
+    model = sm.ARNLS(2, trend="ct", memory=100.0)
+    error = (y - model.run(y))[3000:]
+    assert model.slope == pytest.approx(1.0, abs=0.05)
+    assert np.mean(error**2) < 2.0
+
+
 def test_it_finds_the_process() -> None:
     model = sm.ARNLS(2, mu=0.005, memory=5000.0)
     error = (y := process(60_000)) - model.run(y)

@@ -14,7 +14,7 @@ import pytest
 
 import streammse as sm
 from streammse import catalog
-from streammse.forecast.base import Forecaster
+from streammse.forecast.base import Forecaster, samples
 from streammse.node import Denoiser, Estimator, Node, Predictor
 
 from .cases import Case, all_cases, extras, signals, stream
@@ -282,10 +282,11 @@ def test_10_a_bank_forecasts_its_rows(case: Case) -> None:
 @pytest.mark.parametrize("case", FORECASTERS, ids=str)
 def test_10_a_series_too_short_is_named(case: Case) -> None:
     node = case.make()
-    short = tuple(one[: node.needs - 1] for one in signals(node, node.needs))
-    with pytest.raises(ValueError, match=rf"needs .*{node.needs} samples"):
+    assert node.needs_to_fit >= node.needs
+    short = tuple(one[: node.needs_to_fit - 1] for one in signals(node, node.needs_to_fit))
+    with pytest.raises(ValueError, match=rf"needs .*\b{samples(node.needs_to_fit)}\b"):
         node.fit(*short)
-    with pytest.raises(ValueError, match=rf"needs .*{node.needs} samples"):
+    with pytest.raises(ValueError, match=rf"needs .*\b{samples(node.needs)}\b"):
         node.forecast(3, *(one[:3] for one in signals(node, 3)[1:]))
     enough = signals(node, 4 * node.needs + 30)
     assert np.isfinite(case.make().fit(*enough).forecast(3, *(one[:3] for one in enough[1:]))).all()

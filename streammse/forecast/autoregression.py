@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._jit import Function, ahead_kernel, helper, kernel, vector_kernel
 from ..kernels import triangle
 from ..kernels.constants import LARGEST
-from ..kernels.lags import FILLED, PEAK, TIME, as_lags, believed, extent, go_on, indices, lag_zero, lags_in_p
+from ..kernels.lags import FILLED, PEAK, TIME, TRENDS, as_lags, believed, extent, go_on, indices, lag_zero, lags_in_p
 from ..node import Index
 from ..param import param
 from .base import SEEN, Forecaster
@@ -20,7 +20,6 @@ Array = NDArray[np.float64]
 
 # p: the lags come last, as many as there are
 FORGETTING, TREND, EXOGENOUS, REGULARISER, NUMBER, LONGEST, LAGS = range(7)
-TRENDS = ("n", "c", "ct")
 
 HISTORY = PEAK + 1  # s: the history, then the triangle
 

@@ -17,6 +17,8 @@ from .constants import LARGEST
 #: s: samples since the first that is known, where the ring goes on, how much of it is filled, the largest value
 TIME, POSITION, FILLED, PEAK = range(1, 5)
 
+TRENDS = ("n", "c", "ct")  # nothing, a constant, a constant and a slope
+
 BEYOND = 100.0  # a forecast ends at so many times the largest value: what runs away must not fill the history
 
 
