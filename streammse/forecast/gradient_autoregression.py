@@ -246,7 +246,8 @@ class ARNLS(Forecaster):
         1e-3, "what is added to the energy, relative to its average", low=0.0, kw_only=True, slot=REGULARISER
     )
 
-    _worst = "len(lags)"
+    _worst = "len(lags) + exogenous"
+    _layout = 2
     _variants = (
         {"lags": (1, 12), "loss": losses.huber, "trend": "ct"},
         {"lags": 3, "exogenous": 2, "trend": "n"},
