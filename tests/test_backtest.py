@@ -915,7 +915,8 @@ def test_a_window_is_what_one_would_fit_by_hand(model) -> None:
     W, H, start = 48, 3, 60
     result = sm.backtest(y, model, horizon=H, start=start, window=W, refit=1, complete=True)
     errors = [y[k : k + H] - model.clone().fit(y[k - W : k]).forecast(H) for k in range(start, 100 - H + 1)]
-    np.testing.assert_allclose(result.mse[0], np.mean(np.square(errors), axis=0), rtol=1e-6)
+    least = 1e-4 if isinstance(model, sm.ARIMA) else 1e-6  # a search that starts elsewhere ends beside the other
+    np.testing.assert_allclose(result.mse[0], np.mean(np.square(errors), axis=0), rtol=least)
 
 
 def test_a_live_window_refuses_a_model_that_would_be_fitted_to_each() -> None:

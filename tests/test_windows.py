@@ -301,7 +301,7 @@ def test_parts_merge_to_the_whole(params: dict[str, bool]) -> None:
         (lambda: sm.MSE(steady=True), ValueError, "steady=True bounds .* give window as well"),
         (lambda: sm.MSE(halflife=3.0, compensated=True), ValueError, "expected no half-life"),
         (lambda: sm.MSE(window=2.5), ValueError, "window must be an integer of at least 1 or None, got 2.5"),
-        (lambda: sm.MSE(window="a"), TypeError, "window must be an integer or None, got 'a'"),
+        (lambda: sm.MSE(window="a"), TypeError, "window must be an integer of at least 1 or None, got 'a'"),
         (lambda: sm.MSE(halflife=-1.0), ValueError, "halflife must be 0 < halflife or None, got -1.0"),
         (lambda: sm.R2(compensated=True), TypeError, "R2: got an unexpected keyword argument 'compensated'"),
         (lambda: sm.MSE(weighted=True).update(1.0, 2.0), TypeError, "a MSE with weighted=True needs weight"),
@@ -401,7 +401,7 @@ def test_no_fast_flags_in_the_intermediate_code() -> None:
     statistic = mean_of(squared_error)
     functions = [window.reduce(statistic), window.lanes(statistic).block, window.sliding(compensated(statistic)).block]
     for function in functions:
-        made = njit(nogil=True, error_model="numpy", **function.options)(function.py_func)
+        made = njit(**{"nogil": True, "error_model": "numpy", **function.options})(function.py_func)
         made.compile(function.signatures[0])
         (text,) = made.inspect_llvm().values()
         arithmetic = [line for line in text.splitlines() if re.search(r"= (?:\w+ )*f(?:add|sub|mul|div)\b", line)]

@@ -203,7 +203,7 @@ def _mean(loss: Loss) -> Callable[[Array], float]:
 
     def mean(e: Array) -> float:
         values = np.empty(e.size)
-        drive.block.compiled(bound.ctypes.data, e, e, values)
+        drive.call(drive.block, bound, e, e, values)
         total = float(values.mean()) if values.size else 0.0
         return total if np.isfinite(total) else HOPELESS
 
