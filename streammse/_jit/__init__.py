@@ -104,13 +104,25 @@ class Function:
                     self._made[form] = self._make(numba, *form)
         return self._made[form]
 
+    @property
+    def _borrows(self) -> bool:
+        """Whether its arrays come without an owner."""
+        return self.options.get("_nrt", True) and bool(set(self.signatures) & {SCALAR, VECTOR, AHEAD})
+
+    def mark(self, *, inline: bool = False, silently: bool = False) -> str | None:
+        """The digest of one of its forms, by which the cache knows it; None where it has none."""
+        from .borrowed import borrowing
+        from .cache import fingerprint
+
+        return fingerprint((self, inline, silently, borrowing if self._borrows else None))
+
     def _make(self, numba: Any, inline: bool, silently: bool) -> Any:
         from .borrowed import borrowing
-        from .cache import DiskCache, fingerprint
+        from .cache import DiskCache
         from .inlined import Inlined
 
-        borrows = self.options.get("_nrt", True) and bool(set(self.signatures) & {SCALAR, VECTOR, AHEAD})
-        mark = fingerprint((self, inline, silently, borrowing if borrows else None))
+        borrows = self._borrows
+        mark = self.mark(inline=inline, silently=silently)
         # Entries that nobody calls are a third of the time of a build: those from C, and for what only kernels call
         # also those from Python and the machine code itself.
         options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **self.options}

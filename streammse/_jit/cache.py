@@ -338,7 +338,7 @@ def _sweep(where: Path) -> None:
 
 def holds(function: Function) -> bool:
     """Whether all forms of a function are in the cache, so that it need not be compiled."""
-    mark = fingerprint(function)
+    mark = function.mark()
     paths = [DiskCache(function, signature, mark).path for signature in function.signatures]
     return all(path is not None and path.exists() for path in paths)
 
