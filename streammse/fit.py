@@ -100,7 +100,7 @@ class Found(NamedTuple):
 
 
 @cache
-def _scored(value: Function, score: Function) -> Function:
+def scoring(value: Function, score: Function) -> Function:
     """A loss as a kernel: p holds its parameters, s gets the score of the error x, the output is its value."""
 
     def scored(p: Any, s: Any, x: float, d: float) -> Any:
@@ -504,7 +504,7 @@ def minimise(problem: Problem, x: Array, y: Array, loss: Loss | None = None) -> 
     """
     chosen = None if loss is None else as_loss("loss", loss)
     squared = chosen is None or (chosen.name == "squared" and chosen.given is None)
-    scored = 0 if squared else _scored(chosen.value, chosen.score).address  # type: ignore[union-attr]
+    scored = 0 if squared else scoring(chosen.value, chosen.score).address  # type: ignore[union-attr]
     tuning = np.array([0.0, 0.0] if chosen is None else [chosen.a, chosen.b])
     places = np.array([(one.where, one.low, one.high, one.unit) for one in problem.free]).reshape(-1, 4)
     relative = problem.relative and chosen is None

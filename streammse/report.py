@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .io.block import Block, counted
+from .io.block import Block
 from .kernels.constants import LARGEST
+from .scalar import counted
 
 Array = NDArray[np.float64]
 

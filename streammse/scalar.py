@@ -1,4 +1,4 @@
-"""A number from a caller: what is taken for one, everywhere alike."""
+"""A number from a caller: what is taken for one, and how one is told, everywhere alike."""
 
 from __future__ import annotations
 
@@ -41,3 +41,8 @@ def shown(value: Any) -> str:
     except ValueError:  # an int of more digits than Python writes
         text = f"an integer of {value.bit_length()} bits"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def counted(count: int, what: str) -> str:
+    """1 sample, 2,000 samples."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -49,7 +49,7 @@ def realtime(*nodes: Node | Bank) -> Iterator[None]:
     3
     """
     for node in nodes:
-        warm(node)
+        _ready(node)
     _enter()
     try:
         yield
@@ -80,12 +80,12 @@ def _leave() -> None:
             (gc.enable if _collecting else gc.disable)()
 
 
-def warm(node: Node | Bank) -> None:
+def _ready(node: Node | Bank) -> None:
     """Compile or load what ``update`` and ``run`` of a node need, and run it once on a copy of its state."""
     if isinstance(node, Bank):
         node._bound()
         (drive.vector_bank if _takes_rows(node[0]) else drive.bank).compiled  # noqa: B018
-        warm(node[0])
+        _ready(node[0])
         return
     if not isinstance(node, Node):
         raise TypeError(f"realtime takes nodes and banks, got {node!r}")

@@ -412,7 +412,7 @@ for end in ends:
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="eight whole processes take long: make soak")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="its processes are forked; whole ones take long: make soak")
 def test_eight_processes_at_once_on_an_empty_cache(where: Path) -> None:
     paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
     ran = subprocess.run(

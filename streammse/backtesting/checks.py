@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..scalar import counted
 from . import loop
 from .field import Contestant, begun
 from .plan import Plan
@@ -20,11 +21,6 @@ class TooShort(NamedTuple):
     row: int
     model: int | None
     reason: str
-
-
-def counted(number: int, what: str) -> str:
-    """``1 sample``, ``2 samples``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def field_fits(contestants: list[Contestant], series: Series, asked: Plan) -> None:

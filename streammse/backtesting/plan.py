@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..metrics.base import Windowed
+from ..scalar import real
 from .intervals import AdaptiveConformal, Interval
 
 
 def whole(name: str, value: Any, low: int) -> int:
     """A whole number from a caller, or an error that says what was expected."""
     try:
-        if isinstance(value, (bool, str, bytes)) or int(value) != value:
+        if not real(value).is_integer():
             raise TypeError
-    except (TypeError, ValueError, OverflowError):
+    except TypeError:
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
     if value < low:
         raise ValueError(f"{name} must be at least {low}, got {value!r}")

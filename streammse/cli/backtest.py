@@ -217,7 +217,7 @@ def _tell_scores(result: Result, start: int, as_json: bool, place: Any) -> None:
         }
         print(json.dumps(told), file=place)
         return
-    from ..io.block import counted
+    from ..scalar import counted
 
     n = int(result.scores["n"].sum()) // len(result.models)
     left = len({one.series for one in result.failures})

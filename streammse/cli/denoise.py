@@ -121,9 +121,9 @@ def denoise(
     """
     with clean_end():
         from .. import io
-        from ..io.block import counted
         from ..report import Report
         from ..runner import Runner
+        from ..scalar import counted
 
         _distinct(source, reference or [], output, plot, checkpoint, dead_letters, log)
         if checkpoint is not None and time is not None:
@@ -325,7 +325,7 @@ class _Progress:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        from ..io.block import counted
+        from ..scalar import counted
 
         ends = (BarColumn(), TimeRemainingColumn()) if source.total is not None else (TimeElapsedColumn(),)
         self._bar = Progress(

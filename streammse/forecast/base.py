@@ -20,13 +20,8 @@ from ..kernels.constants import LARGEST
 from ..kernels.losses import Loss
 from ..node import Array, Index, Predictor, _row, _Update, same_length, signal
 from ..param import Param, param
-from ..scalar import whole
+from ..scalar import counted, whole
 from ..snapshot import COUNTABLE
-
-
-def samples(number: int) -> str:
-    """So many of them, in words."""
-    return f"{number} sample{'s' * (number != 1)}"
 
 
 def not_counted(y: Array) -> str:
@@ -239,7 +234,7 @@ class Forecaster(Predictor):
         horizon = whole("horizon", horizon)
         if self._s[SEEN] < self.needs:
             raise ValueError(
-                f"{self!r} needs {samples(self.needs)} before it can forecast, got {int(self._s[SEEN])}"
+                f"{self!r} needs {counted(self.needs, 'sample')} before it can forecast, got {int(self._s[SEEN])}"
                 + self._what_counts()
             )
         out = np.empty(horizon)
@@ -304,7 +299,7 @@ class Forecaster(Predictor):
         if known < least:
             fitted = " to be fitted" if least > self.needs else ""
             raise ValueError(
-                f"{self!r} needs a series of at least {samples(least)}{fitted}, got {known}{not_counted(y)}"
+                f"{self!r} needs a series of at least {counted(least, 'sample')}{fitted}, got {known}{not_counted(y)}"
             )
 
     # A model with parameters to estimate names them in ``_estimated``, declares them by ``estimated``, ends its fields

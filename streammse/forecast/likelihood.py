@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import drive
-from ..fit import _scored
+from ..fit import scoring
 from ..kernels.constants import LARGEST
 from ..kernels.losses import Loss
 from ..node import Array
@@ -198,7 +198,7 @@ class Likelihood:
 
 def _mean(loss: Loss) -> Callable[[Array], float]:
     """The mean of a loss over errors, compiled."""
-    kernel, p, s = _scored(loss.value, loss.score), np.array([loss.a, loss.b]), np.zeros(1)
+    kernel, p, s = scoring(loss.value, loss.score), np.array([loss.a, loss.b]), np.zeros(1)
     bound = drive.bind(kernel, p, s)
 
     def mean(e: Array) -> float:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .block import NUMBER, Block, DataError, Layout, Order, Source, Wanted, counted, described, identified
+from ..scalar import counted
+from .block import NUMBER, Block, DataError, Layout, Order, Source, Wanted, described, identified
 from .files import stamp
 from .output import Output
 from .parquet import column_of

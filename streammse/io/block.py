@@ -24,11 +24,6 @@ class CheckpointError(ValueError):
     """There are checkpoints, and none of them can be believed; the message is one line that says why."""
 
 
-def counted(count: int, what: str) -> str:
-    """1 sample, 2,000 samples."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 class Rest(Protocol):
     """Everything of a block that is not a sample: kept as it came, and told as a table where formats differ."""
 
