@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import pickle
-import stat
 import subprocess
 import sys
 import tempfile
@@ -328,66 +327,6 @@ def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     stuck.over()
 
 
-MANY = """
-import os, sys, time, warnings
-from pathlib import Path
-from tests.test_cache import PROGRAMS, Use
-
-run = PROGRAMS[sys.argv[2]]
-Path(sys.argv[1], str(os.getpid())).touch()
-while not Path(sys.argv[1], "go").exists():
-    time.sleep(0.01)
-print(run())
-"""
-
-
-def one_kernel() -> str:
-    return repr(use())
-
-
-def whole_algorithms() -> str:
-    """What a user would start, told in bits."""
-    import hashlib
-
-    import streammse as sm
-
-    x = np.sin(np.arange(500.0))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        outputs = [
-            sm.NLMS(taps=8).run(x, x),
-            sm.MSE(window=50).run(x, x[::-1]),
-            sm.HoltWinters(12).fit(x + 3.0).forecast(24),
-        ]
-    return f"{hashlib.sha256(np.concatenate(outputs).tobytes()).hexdigest()} {len(caught)}"
-
-
-PROGRAMS = {"one kernel": one_kernel, "whole algorithms": whole_algorithms}
-
-
-def at_once(number: int, program: str, folder: Path, starts: Path, **env: str) -> list[str]:
-    """So many processes that begin together."""
-    starts.mkdir()
-    root = str(Path(__file__).parents[1])
-    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    given = {**os.environ, "PYTHONPATH": paths, cache.VARIABLE: str(folder), **env}
-    command = [sys.executable, "-c", MANY, str(starts), program]
-    running = [
-        subprocess.Popen(command, env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(number)
-    ]
-    while len(list(starts.iterdir())) < number and all(one.poll() is None for one in running):
-        time.sleep(0.01)
-    (starts / "go").touch()
-    told = []
-    for one in running:
-        out, problems = one.communicate(timeout=300)
-        assert one.returncode == 0, problems
-        assert problems == ""
-        told.append(out.strip())
-    return told
-
-
 FORKED = """
 import os
 from tests.test_cache import cache, other, use
@@ -412,7 +351,7 @@ for end in ends:
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="its processes are forked; whole ones take long: make soak")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="its processes are forked")
 def test_eight_processes_at_once_on_an_empty_cache(where: Path) -> None:
     paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
     ran = subprocess.run(
@@ -427,28 +366,3 @@ def test_eight_processes_at_once_on_an_empty_cache(where: Path) -> None:
     assert told == [repr(Use(3.25, False, []))] + 7 * [repr(Use(3.25, True, []))], "not one compiled for all"
     assert ran.stderr == ""
     assert list(where.iterdir()) == [the_entry(where)]
-
-
-@pytest.mark.skipif("STREAMMSE_SOAK" not in os.environ, reason="takes minutes: make soak")
-@pytest.mark.parametrize("state", ["empty", "garbage", "truncated", "read-only", "no home", "off"])
-def test_eight_processes_at_once_whatever_the_cache(state: str, where: Path, tmp_path: Path) -> None:
-    (expected,) = at_once(1, "whole algorithms", where, tmp_path / "alone")
-    assert expected.endswith(" 0")
-    env, entries = {}, list(where.iterdir())
-    for one in entries if state in ("empty", "read-only") else []:
-        one.unlink()
-    for one in entries if state in ("garbage", "truncated") else []:
-        one.write_bytes(b"garbage" * 99 if state == "garbage" else one.read_bytes()[:-9])
-    if state == "read-only":
-        where.chmod(stat.S_IRUSR | stat.S_IXUSR)
-        if os.geteuid() == 0:
-            where.chmod(0o777)  # root writes anywhere: a folder that is not believed is not written to either
-    elif state == "no home":
-        where, env = tmp_path / "none" / "cache", {"HOME": "/proc/nobody"}
-        (tmp_path / "none").write_text("")
-    told = at_once(8, "whole algorithms", where if state != "off" else Path("off"), tmp_path / "starts", **env)
-    assert {one.split()[0] for one in told} == {expected.split()[0]}
-    most = 0 if state in ("empty", "off") else 1
-    assert all(int(one.split()[1]) <= most for one in told)
-    if state in ("garbage", "truncated"):
-        assert at_once(1, "whole algorithms", where, tmp_path / "after") == [expected], "not all was replaced"
