@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 from .._jit import Function, helper, kernel, loop, rare, vector_kernel
 from .._jit.instructions import Intrinsic, get, late_sweep, put, warn
 from .constants import LARGEST
+from .line import BURST, HORIZON, as_if_full, finite, listen
 
 # p
 TAPS, MU, LEAK, REGULARISER, REFERENCES, POLICY, A, B = range(8)
@@ -54,8 +55,6 @@ WEIGHTS = 24  # the state begins on a cache line, and the weights too: vectors a
 
 RAISE, RESET = 0.0, 1.0  # the third choice holds
 TRIAL = 3.0  # and this one holds but does not watch: to try steps at the edge of stability, with noise alone for d
-HORIZON = 100_000.0  # samples over which the input power is averaged and the level fades
-BURST = 100.0  # a sample counts for at most so many times the power so far: a spike must not stop learning for long
 GROWTH = 1e4  # an error so many times the level of the signals is divergence, or a burst
 SURGE = 1e3  # how much a single sample can raise the level: one spike must not blind the detection for good
 WATCH = 512  # samples of a watch, beside one for each weight; to look more often costs more
@@ -77,12 +76,6 @@ class Family(NamedTuple):
 def state_size(taps: int, references: int) -> int:
     """Scalars, weights, the delay lines, and the sums over them."""
     return WEIGHTS + references * taps + references * 2 * (taps + 2) + 2 * taps
-
-
-@helper
-def finite(x: float) -> float:
-    """A sample that is not finite, or as good as infinite, enters the delay line as silence."""
-    return x if abs(x) < LARGEST else 0.0
 
 
 @helper
@@ -118,28 +111,10 @@ def sign(x: float) -> float:
 
 
 @helper
-def listen(x: float, power: float, count: float) -> tuple[float, float]:
-    """The running power of the input with one more sample, and over how many; silence at the start does not count."""
-    if power == 0.0:
-        return x * x, 1.0
-    k = count + 1.0 if count < HORIZON else HORIZON
-    square = min(x * x, BURST * power)
-    return power + (square - power) * (1.0 / k), k
-
-
-@helper
 def follow(level: float, loudest: float) -> float:
     """The level of the signals: their peak, which fades, and which one sample cannot raise beyond measure."""
     most = SURGE * level if level > 0.0 else LARGEST
     return max(level * (1.0 - 1.0 / HORIZON), min(loudest, most))
-
-
-@helper
-def as_if_full(energy: float, power: float, count: float, total: float) -> float:
-    """At the start the empty places of the line count as average ones: else the first steps are n times too long."""
-    if count < total:
-        return energy + power * (total - count)
-    return energy
 
 
 @helper

@@ -1,0 +1,135 @@
+"""The delay line of a transversal filter: its last samples, always side by side.
+
+A sample of m inputs is a row. The line is a ring of rows written twice, so that the last ``taps`` of them lie in one
+stretch, oldest first: the regressor u(n) of n = m taps numbers, whatever m is. What is learnt from it, weights for
+instance, lies in the same order.
+
+A member of the family writes its arithmetic once, as ``learn(p, s, u, n, d) -> y`` with ``s[u : u + n]`` for u(n), and
+``steps`` makes both its kernels of it. Where it looks back further, the regressor of k samples ago begins at
+``u - k m``, and ``reach`` says how many such samples there are.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._jit import Function, helper, kernel, vector_kernel
+from .._jit.vectors import dot
+from .constants import LARGEST
+
+# p: the parameters of a member stand behind
+TAPS, REFERENCES = range(2)
+OWN = 2
+# s: the scalars of a member stand behind, up to the weights
+POSITION, POWER, COUNT, UNLEARNT = range(4)
+FREE = 4
+WEIGHTS = 24  # the state begins on a cache line, and the weights too
+
+HORIZON = 100_000.0  # samples over which the input power is averaged
+BURST = 100.0  # a sample counts for at most so many times the power so far: a spike must not stop learning for long
+
+
+@helper
+def finite(x: float) -> float:
+    """A sample that is not finite, or as good as infinite, enters the delay line as silence."""
+    return x if abs(x) < LARGEST else 0.0
+
+
+@helper
+def listen(x: float, power: float, count: float) -> tuple[float, float]:
+    """The running power of the input with one more sample, and over how many; silence at the start does not count."""
+    if power == 0.0:
+        return x * x, 1.0
+    k = count + 1.0 if count < HORIZON else HORIZON
+    square = min(x * x, BURST * power)
+    return power + (square - power) * (1.0 / k), k
+
+
+@helper
+def as_if_full(energy: float, power: float, count: float, total: float) -> float:
+    """At the start the empty places of the line count as average ones: else the first steps are n times too long."""
+    if count < total:
+        return energy + power * (total - count)
+    return energy
+
+
+@helper
+def energy(s: Any, u: int, n: int) -> float:
+    """The energy in the line, as if it were full: what a normalised step is divided by."""
+    return as_if_full(dot(s, u, s, u, n), s[POWER], s[COUNT], float(n))
+
+
+@helper
+def no_further(p: Any) -> int:
+    """Only the regressor of now is asked for."""
+    return 0
+
+
+@helper
+def _enter(s, at, rows, m, r, x):  # type: ignore[no-untyped-def]
+    """Let the sample of input r into the line at ``s[at:]``."""
+    x = finite(x)
+    place = at + int(s[POSITION]) * m + r
+    s[place] = x
+    s[place + rows * m] = x
+    s[POWER], s[COUNT] = listen(x, s[POWER], s[COUNT])
+
+
+@helper
+def _turn(s, at, rows, m, taps):  # type: ignore[no-untyped-def]
+    """On to the next place; where the regressor begins, in the second copy as far as it can."""
+    row = int(s[POSITION])
+    s[POSITION] = row + 1 if row + 1 < rows else 0
+    return at + (row + rows - taps + 1) * m
+
+
+class Steps(NamedTuple):
+    """The kernels of a member: for one reference, and for several."""
+
+    step: Function
+    vector_step: Function
+
+
+@cache
+def steps(learn: Function, reach: Function = no_further) -> Steps:
+    """Both kernels of ``learn(p, s, u, n, d) -> y``."""
+
+    @kernel
+    def step(p, s, x, d):  # type: ignore[no-untyped-def]
+        taps = int(p[TAPS])
+        rows = taps + reach(p)
+        at = WEIGHTS + taps
+        _enter(s, at, rows, 1, 0, x)
+        return learn(p, s, _turn(s, at, rows, 1, taps), taps, d)
+
+    @vector_kernel
+    def vector_step(p, s, x, d):  # type: ignore[no-untyped-def]
+        taps = int(p[TAPS])
+        m = int(p[REFERENCES])
+        rows = taps + reach(p)
+        at = WEIGHTS + m * taps
+        for r in range(m):
+            _enter(s, at, rows, m, r, x[r])
+        return learn(p, s, _turn(s, at, rows, m, taps), m * taps, d)
+
+    return Steps(step, vector_step)
+
+
+def size(taps: int, references: int, further: int = 0) -> int:
+    """Scalars, weights and the line: where what a member keeps beside them begins."""
+    return WEIGHTS + references * (taps + 2 * (taps + further))
+
+
+def newest_first(values: NDArray[np.float64], references: int) -> NDArray[np.float64]:
+    """What lies in the order of the regressor, as the textbook writes it: (taps,), or (references, taps)."""
+    rows = values.reshape(-1, references)[::-1]
+    return np.ascontiguousarray(rows[:, 0] if references == 1 else rows.T)
+
+
+def oldest_first(values: NDArray[np.float64], references: int) -> NDArray[np.float64]:
+    """The way back."""
+    return np.ascontiguousarray(values.reshape(references, -1).T[::-1]).ravel()
