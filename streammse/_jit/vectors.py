@@ -70,8 +70,8 @@ def _build_dot() -> Any:
         sums.append(cgutils.alloca_once_value(builder, real(0.0)))
 
         def add(k: Any, kind: Any, which: int) -> None:
-            factors = (builder.load(_at(builder, base, k, kind), align=8) for base in (left, right))
-            builder.store(_multiply_add(builder, *factors, builder.load(sums[which])), sums[which])
+            one, other = (builder.load(_at(builder, base, k, kind), align=8) for base in (left, right))
+            builder.store(_multiply_add(builder, one, other, builder.load(sums[which])), sums[which])
 
         _passes(builder, count, add)
         *parts, rest = (builder.load(into) for into in sums)

@@ -60,7 +60,8 @@ def as_if_full(energy: float, power: float, count: float, total: float) -> float
 @helper
 def energy(s: Any, u: int, n: int) -> float:
     """The energy in the line, as if it were full: what a normalised step is divided by."""
-    return as_if_full(dot(s, u, s, u, n), s[POWER], s[COUNT], float(n))
+    full: float = as_if_full(dot(s, u, s, u, n), s[POWER], s[COUNT], float(n))
+    return full
 
 
 @helper
