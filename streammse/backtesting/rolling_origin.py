@@ -242,7 +242,7 @@ class Backtest:
 
 
 def _in_threads(jobs: list[Job], do: Callable[[Job, Callable[[int], None]], None], threads: int, bar: Bar) -> None:
-    """The jobs by so many threads, of which one is ours: to hand all to others and be woken up takes as long as a job."""
+    """The jobs by so many threads, of which one is ours: to wait and be woken up takes as long as a job."""
     waiting, failed = deque(jobs), list[BaseException]()
 
     def work(tell: Callable[[int], None]) -> None:
