@@ -40,6 +40,7 @@ _WHERE = {
     "MCCLMS": "filters.robust",
     "GMCCLMS": "filters.robust",
     "PinballLMS": "filters.quantile",
+    "FilterCanceller": "filters.canceller",
     "NoiseCanceller": "denoise.canceller",
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",

@@ -25,7 +25,7 @@ FLOORS = [
     {"_jit", "scalar"},
     {"kernels", "drive", "snapshot", "param", "c_function"},
     {"node"},
-    {"fit"},
+    {"composite", "fit"},
     {"metrics", "filters", "denoise", "forecast"},
     {"catalog", "banks", "losses", "named", "own", "theory"},
     {"backtesting"},
