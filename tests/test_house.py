@@ -30,7 +30,7 @@ FLOORS = [
     {"catalog", "banks", "losses", "named", "own", "theory"},
     {"backtesting"},
     {"io", "loading"},
-    {"equations", "plot", "report", "runner", "stories", "undisturbed", "warm"},
+    {"comparison", "equations", "plot", "report", "runner", "stories", "undisturbed", "warm"},
     {"cli"},
     {"__main__"},
 ]
