@@ -93,7 +93,7 @@ def _dot_in_python(a: Any, i: int, b: Any, j: int, count: int) -> float:
 dot = Intrinsic(_build_dot, _dot_in_python)
 
 
-def _build_scaled(*, add: bool) -> Any:
+def _build_add_scaled() -> Any:
     from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic
@@ -110,23 +110,19 @@ def _build_scaled(*, add: bool) -> Any:
             mask = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
             return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), mask)
 
-        def write(k: Any, kind: Any, which: int) -> None:
+        def add(k: Any, kind: Any, which: int) -> None:
             place = _at(builder, into, k, kind)
             more = builder.load(_at(builder, of, k, kind), align=8)
-            if add:
-                new = _multiply_add(builder, spread(kind), more, builder.load(place, align=8))
-            else:
-                new = builder.fmul(spread(kind), more)
-            builder.store(new, place, align=8)
+            builder.store(_multiply_add(builder, spread(kind), more, builder.load(place, align=8)), place, align=8)
 
-        _passes(builder, count, write)
+        _passes(builder, count, add)
         return context.get_dummy_value()
 
-    def scaled(typingctx: Any, a: Any, i: Any, factor: Any, b: Any, j: Any, count: Any) -> Any:
+    def add_scaled(typingctx: Any, a: Any, i: Any, factor: Any, b: Any, j: Any, count: Any) -> Any:
         i8, f8 = types.int64, types.float64
         return types.void(a, i8, f8, b, i8, i8), codegen
 
-    return intrinsic(scaled)
+    return intrinsic(add_scaled)
 
 
 def _add_scaled_in_python(a: Any, i: int, factor: float, b: Any, j: int, count: int) -> None:
@@ -135,13 +131,4 @@ def _add_scaled_in_python(a: Any, i: int, factor: float, b: Any, j: int, count: 
 
 
 #: add_scaled(a, i, factor, b, j, count): to a[i : i + count] is added factor * b[j : j + count]; they do not overlap
-add_scaled = Intrinsic(lambda: _build_scaled(add=True), _add_scaled_in_python)
-
-
-def _set_scaled_in_python(a: Any, i: int, factor: float, b: Any, j: int, count: int) -> None:
-    for k in range(count):
-        a[i + k] = factor * b[j + k]
-
-
-#: set_scaled(a, i, factor, b, j, count): a[i : i + count] becomes factor * b[j : j + count]
-set_scaled = Intrinsic(lambda: _build_scaled(add=False), _set_scaled_in_python)
+add_scaled = Intrinsic(_build_add_scaled, _add_scaled_in_python)
