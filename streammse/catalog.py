@@ -79,6 +79,8 @@ _WHERE = {
     "LocalTrend": "forecast.structural",
     "BasicStructural": "forecast.structural",
     "Structural": "forecast.structural",
+    "AffineProjection": "filters.affine_projection",
+    "SMAffineProjection": "filters.affine_projection",
 }
 
 

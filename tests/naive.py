@@ -454,3 +454,34 @@ def ets(y, error, trend, seasonal, m, alpha, beta, gamma, phi, level, slope, sea
         if seasonal != "N":
             season = [*season[1:], c + gamma * (e if seasonal == "A" else e / q)]
     return np.array(forecasts), level, slope, season
+
+
+# Affine projection: the last desired samples that are known, met at once
+
+
+def affine_projection(x, d, taps, order, mu, regulariser, threshold=0.0):
+    """Outputs, and the weights (m, taps), newest tap first, after each sample; x is (T, m).
+
+    A row keeps the regulariser of its sample. ``threshold`` is relative to the running rms of d.
+    """
+    m = x.shape[1]
+    n = taps * m
+    line, w = np.zeros((m, taps)), np.zeros(n)
+    rows, desired, added = np.zeros((order, n)), np.full(order, np.nan), np.zeros(order)
+    total = energies(x, taps, regulariser)
+    outputs, weights = [], []
+    for t in range(len(d)):
+        line = np.column_stack([x[t], line[:, :-1]])
+        u = line.ravel()
+        rows, desired = np.vstack([u, rows[:-1]]), np.append(d[t], desired[:-1])
+        added = np.append(total[t] - u @ u, added[:-1])
+        outputs.append(w @ u)
+        gamma = threshold * np.sqrt(np.nanmean(d[: t + 1] ** 2)) if threshold else 0.0
+        known = ~np.isnan(desired)
+        if known[0] and abs(d[t] - w @ u) >= gamma:
+            a = rows[known]
+            e = desired[known] - a @ w
+            e = e - np.clip(e, -gamma, gamma)
+            w = w + mu * a.T @ np.linalg.solve(a @ a.T + np.diag(added[known]), e)
+        weights.append(w.reshape(m, taps))
+    return np.array(outputs), np.array(weights)
