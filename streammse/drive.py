@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import Function, loop
-from ._jit.instructions import call_ahead, call_step, call_vector_step
+from ._jit.instructions import alone, call_ahead, call_complex_step, call_step, call_vector_step
 
 #: One sample holds Python's lock: to let it go and take it back is a fifth of the call, and in a live loop any other
 #: thread could then keep it for 5 ms.
@@ -121,6 +121,43 @@ def vector_bank(bound: Any, x: Any, d: Any, y: Any, first: int, last: int) -> No
     for k in range(first, last):
         for t in range(y.shape[1]):
             y[k, t] = call_vector_step(bound[k], x[k, t], d[k, t])
+
+
+@loop("c16(i8,c16,c16)", "c16(i8,c16,omitted)", "c16(i8,c16,none)", **ONE)
+def complex_update(bound: int, x: Any = None, d: Any = None) -> Any:
+    """One complex sample from Python."""
+    if d is None:
+        return call_complex_step(bound, alone(x), complex(nan, nan))
+    return call_complex_step(bound, alone(x), d)
+
+
+@loop("c16(i8,c16[::1],c16)", "c16(i8,c16[::1],omitted)", "c16(i8,c16[::1],none)", allocates=False)
+def complex_vector_update(bound: int, x: Any = None, d: Any = None) -> Any:
+    """One row of complex inputs from Python."""
+    if d is None:
+        return call_complex_step(bound, x, complex(nan, nan))
+    return call_complex_step(bound, x, d)
+
+
+@loop("c16(i8,c16)", **ONE)
+def complex_observe(bound: int, x: Any = None) -> Any:
+    """One complex sample that is both input and observation."""
+    return call_complex_step(bound, alone(x), x)
+
+
+@loop("void(i8,c16[:,::1],c16[::1],c16[::1])", allocates=False)
+def complex_block(bound: int, x: Any, d: Any, y: Any) -> None:
+    """A block of complex samples, a row of inputs each."""
+    for t in range(y.size):
+        y[t] = call_complex_step(bound, x[t], d[t])
+
+
+@loop("void(i8[::1],c16[:,:,::1],c16[:,::1],c16[:,::1],i8,i8)", allocates=False)
+def complex_bank(bound: Any, x: Any, d: Any, y: Any, first: int, last: int) -> None:
+    """Rows first to last - 1 of a bank of complex nodes."""
+    for k in range(first, last):
+        for t in range(y.shape[1]):
+            y[k, t] = call_complex_step(bound[k], x[k, t], d[k, t])
 
 
 @loop("void(i8,f8[::1])", allocates=False)

@@ -357,6 +357,8 @@ def _row(filters: Bank, row: int) -> GradientFilter:
 def _checked(filter: GradientFilter) -> GradientFilter:  # noqa: A002
     if not isinstance(filter, GradientFilter):
         raise TypeError(f"expected a gradient filter (LMS, NLMS, ...), got {filter!r}: there is no theory for it here")
+    if filter._is_complex():
+        raise TypeError(f"there is theory for real filters only, got {filter!r}")
     return filter
 
 

@@ -117,6 +117,8 @@ def _contestant(model: Any, name: str | None) -> Contestant:
     if isinstance(model, Node):
         if not isinstance(model, Predictor):
             raise TypeError(f"{model!r} does not forecast: expected a forecaster, a filter or a kernel that predicts")
+        if model._is_complex():
+            raise TypeError(f"a backtest takes models of real series, got {model!r}, which is complex")
         return Contestant(name or repr(model), model)
     guest = invite(model)
     if guest is None:

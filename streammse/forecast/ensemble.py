@@ -35,6 +35,8 @@ def _experts(name: str, value: Any) -> tuple[Predictor, ...]:
             raise TypeError(f"{name} must hold forecasters such as {one.__name__}(), got the class")
         if not isinstance(one, Predictor):
             raise TypeError(f"{name} must hold forecasters, filters or kernels that predict, got {one!r}")
+        if one._is_complex():
+            raise ValueError(f"{name} must hold models of real series, got {one!r}, which is complex")
         if one._inputs() != 1 or (isinstance(one, Forecaster) and one._exogenous()):
             raise ValueError(f"{name} must hold models of the series alone, got {one!r}, which takes further inputs")
     return tuple(settled(one.clone()) for one in models)

@@ -43,7 +43,8 @@ from .line import BURST, HORIZON, as_if_full, finite, listen
 
 # p
 TAPS, MU, LEAK, REGULARISER, REFERENCES, POLICY, A, B = range(8)
-P_SIZE = 8
+COMPLEX = 8  # 1 where a weight is two numbers: ``complex_fir.py`` shares what follows a divergence
+P_SIZE = 9
 # s
 POSITION, GAIN, KEEP, POWER, COUNT, LEVEL, DIVERGED, HELD, UNLEARNT, LATE_GAIN, LATE_KEEP, PLACE, ENERGY, LAGGED = (
     range(14)
@@ -354,7 +355,7 @@ def strayed(p: Any, s: Any, up: float, down: float) -> bool:
     bad_before, before, peak, power = s[BAD] != 0.0, s[LENGTH], s[PEAK], s[POWER]
     spiky = peak * peak > BURST * power
     length = 0.0
-    for i in range(total):
+    for i in range(total * (1 + int(p[COMPLEX]))):
         length += s[WEIGHTS + i] * s[WEIGHTS + i]
     watch_afresh(p, s)
     s[LENGTH] = length
@@ -379,7 +380,7 @@ def diverged(p: Any, s: Any, say: bool) -> None:
     if p[POLICY] == RAISE:
         raise FloatingPointError("the adaptive filter diverged: its error outgrew the signal; lower mu")
     if p[POLICY] == RESET:
-        for i in range(int(p[TAPS]) * int(p[REFERENCES])):
+        for i in range(int(p[TAPS]) * int(p[REFERENCES]) * (1 + int(p[COMPLEX]))):
             s[WEIGHTS + i] = 0.0
         s[LATE_GAIN], s[LATE_KEEP] = 0.0, 1.0
         if say:
