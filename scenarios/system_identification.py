@@ -54,9 +54,9 @@ def panels() -> dict[str, tuple[bool, dict[str, Any]]]:
         "Other errors than the square; white input": (
             False,
             {
-                "sign-error LMS": sm.SignErrorLMS(TAPS, mu=5e-4),
+                "sign-error LMS": sm.SignErrorLMS(TAPS, mu=1e-3),
                 "sign-data LMS": sm.SignDataLMS(TAPS, mu=0.02),
-                "sign-sign LMS": sm.SignSignLMS(TAPS, mu=5e-4),
+                "sign-sign LMS": sm.SignSignLMS(TAPS, mu=1e-3),
                 "LMF": sm.LMF(TAPS, mu=0.005),
                 "Huber LMS": sm.HuberLMS(TAPS, mu=0.02),
                 "log-cosh LMS": sm.LogCoshLMS(TAPS, mu=0.02),

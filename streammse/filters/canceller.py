@@ -90,6 +90,8 @@ class FilterCanceller(Composite, Denoiser):
     -----
     A missing sample of the signal gives the last clean one, and teaches nothing; one of a reference is silence.
 
+    Cost: that of the filter.
+
     References
     ----------
     B. Widrow et al., "Adaptive noise cancelling: principles and applications", Proc. IEEE 63(12), 1975, pp. 1692-1716,

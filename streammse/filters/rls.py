@@ -86,9 +86,7 @@ class RLS(TransversalFilter):
     [1.0, -0.5, 0.25]
     """
 
-    forgetting: float = param(
-        0.999, "weight of the past beside the present", above=0.0, high=1.0, slot=rls.FORGETTING
-    )
+    forgetting: float = param(0.999, "weight of the past beside the present", above=0.0, high=1.0, slot=rls.FORGETTING)
     regulariser: float = param(
         0.01, "delta, relative to the square of the first sample", above=0.0, kw_only=True, slot=rls.REGULARISER
     )
