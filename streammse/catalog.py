@@ -81,6 +81,10 @@ _WHERE = {
     "Structural": "forecast.structural",
     "AffineProjection": "filters.affine_projection",
     "SMAffineProjection": "filters.affine_projection",
+    "KwongJohnstonLMS": "filters.variable_step",
+    "MathewsXieLMS": "filters.variable_step",
+    "GNGD": "filters.variable_step",
+    "SMNLMS": "filters.variable_step",
 }
 
 

@@ -73,7 +73,7 @@ def _sources(text: str) -> list[str]:
 def _rows(cls: type[Node]) -> list[str]:
     """A row of the table for each parameter."""
     return [
-        f"| `{one.name}` | `{one.shown}` | {'' if one.range.startswith('any') else one.range} | {_plain(one.doc)} |"
+        f"| `{one.name}` | {one.shown} | {'' if one.range.startswith('any') else one.range} | {_plain(one.doc)} |"
         for one in cls._params.values()
     ]
 

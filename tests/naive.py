@@ -485,3 +485,69 @@ def affine_projection(x, d, taps, order, mu, regulariser, threshold=0.0):
             w = w + mu * a.T @ np.linalg.solve(a @ a.T + np.diag(added[known]), e)
         weights.append(w.reshape(m, taps))
     return np.array(outputs), np.array(weights)
+
+
+# Variable steps: gains for ``transversal``, told the energies; squares of errors count relative to the power of d
+
+
+def running_power(values):
+    """The average of the squares so far, one of them counted for at most 100 times it."""
+    power, found = 0.0, []
+    for seen, square in enumerate(values**2, 1):
+        power += (min(square, 100.0 * power) - power) / seen if power else square / seen
+        found.append(power)
+    return np.array(found)
+
+
+def kwong_johnston(d, E, mu, rate, memory, smallest, largest):
+    step, power, left = mu, iter(running_power(d)), iter(E)
+
+    def gain(e, u):
+        nonlocal step
+        now, step = step, np.clip(memory * step + rate * e * e / next(power), smallest, largest)
+        return now * e * u / next(left)
+
+    return gain
+
+
+def mathews_xie(d, E, mu, rate, smallest, largest):
+    step, power, left, before = mu, iter(running_power(d)), iter(E), None
+
+    def gain(e, u):
+        nonlocal step, before
+        P, below = next(power), next(left)
+        if before is not None:
+            e1, u1, below1 = before
+            step = np.clip(step + rate * e * e1 / P * np.sum(u * u1) / below1, smallest, largest)
+        before = e, u, below
+        return step * e * u / below
+
+    return gain
+
+
+def gngd(d, E, average, mu, rate, regulariser):
+    """E without the regulariser, and the average energy in the line."""
+    r, power, left, unit, before = regulariser, iter(running_power(d)), iter(E), iter(average), None
+
+    def gain(e, u):
+        nonlocal r, before
+        P, energy, scale = next(power), next(left), next(unit)
+        if before is not None:
+            e1, u1, below1 = before
+            r -= rate * mu * e * e1 / P * scale * np.sum(u * u1) / below1**2
+            r = np.clip(r, regulariser, 100.0)
+        below = energy + r * scale
+        before = e, u, below
+        return mu * e * u / below
+
+    return gain
+
+
+def set_membership(d, E, mu, threshold):
+    power, left = iter(running_power(d)), iter(E)
+
+    def gain(e, u):
+        gamma, below = threshold * np.sqrt(next(power)), next(left)
+        return mu * max(0.0, 1.0 - gamma / abs(e)) * e * u / below
+
+    return gain
