@@ -551,3 +551,35 @@ def set_membership(d, E, mu, threshold):
         return mu * max(0.0, 1.0 - gamma / abs(e)) * e * u / below
 
     return gain
+# Recursive least squares
+
+
+def regressors(x, taps):
+    """The line at every sample, newest tap first, the taps of one reference after another: (T, m taps); x is (T, m)."""
+    behind = np.vstack([np.zeros((taps - 1, x.shape[1])), x])
+    rows = np.lib.stride_tricks.sliding_window_view(behind, taps, axis=0)[:, :, ::-1]
+    return rows.reshape(len(x), -1)
+
+
+def weighted_least_squares(rows, d, forgetting, prior):
+    """The weights after the last row, by one decomposition; ``prior`` is the diagonal that stood before the first."""
+    n = len(d)
+    weight = np.sqrt(forgetting) ** np.arange(n - 1, -1, -1)
+    ridge = np.sqrt(prior * forgetting**n)
+    system = np.vstack([weight[:, None] * rows, np.diag(ridge)])
+    return np.linalg.lstsq(system, np.concatenate([weight * d, np.zeros(len(ridge))]), rcond=None)[0]
+
+
+def rls(rows, d, prior, keep=lambda e, q: 1.0, weigh=lambda e, d: 1.0):
+    """Outputs and last weights of the textbook's recursion with all of P; ``keep`` and ``weigh`` see a sample once."""
+    n = rows.shape[1]
+    P, w, out = np.diag(1.0 / prior), np.zeros(n), []
+    for u, value in zip(rows, d, strict=True):
+        out.append(w @ u)
+        e = value - out[-1]
+        omega, forgetting = weigh(e, value), keep(e, u @ P @ u)
+        k = P @ u / (forgetting / omega + u @ P @ u)
+        w = w + k * e
+        P = (P - np.outer(k, u @ P)) / forgetting
+        P = (P + P.T) / 2
+    return np.array(out), w
