@@ -1,7 +1,7 @@
 """A page of the docs for a room of the catalogue: of each algorithm equation, parameters, cost and sources.
 
-``python -m streammse.reference filters > docs/filter-reference.md`` writes it. All of it stands in the docstrings, and a
-test holds the page to them.
+``python -m streammse.reference filters > docs/filter-reference.md`` writes it. All of it stands in the docstrings, and
+a test holds the page to them.
 """
 
 from __future__ import annotations

@@ -551,6 +551,8 @@ def set_membership(d, E, mu, threshold):
         return mu * max(0.0, 1.0 - gamma / abs(e)) * e * u / below
 
     return gain
+
+
 # Recursive least squares
 
 

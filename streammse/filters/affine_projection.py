@@ -94,7 +94,7 @@ class AffineProjection(_Projection):
     on each other (a constant, a copied reference) need no care: where the equations are singular, rounding is kept out
     by a regulariser of 1e-12 of the row.
 
-    It costs 2 n m multiplications for the weights and (K + 1) m + K^3 / 6 + 2 K^2 for the projection, where the
+    Cost: 2 n m multiplications a sample for the weights and (K + 1) m + K^3 / 6 + 2 K^2 for the projection, where the
     textbook has 3 n m K: no regressor is added to the weights more than once, and the Gram matrix is made of running
     sums that never subtract. The output is that of the textbook to rounding.
 
@@ -164,7 +164,7 @@ class SMAffineProjection(_Projection):
     ``updates`` counts the samples that asked for an update. The bound of each of the last K errors is met exactly (but
     for the regulariser): those within it stay where they are.
 
-    It costs what `AffineProjection` costs; a sample without an update saves the K^2 of the solution, not the
+    Cost: as `AffineProjection`, with m n weights; a sample without an update saves the K^2 of the solution, not the
     factorisation, on which the samples that follow depend.
 
     References
