@@ -51,8 +51,9 @@ class RLS(TransversalFilter):
 
     Notes
     -----
-    Cost: 1.5 n^2 + O(n) multiplications a sample for n weights in all, n^2 / 2 numbers of state. Only the lower triangle of P is held, so that it is symmetric by construction, and each of its numbers is read and written
-    once a sample.
+    Cost: 1.5 n^2 + O(n) multiplications a sample for n weights in all, n^2 / 2 numbers of state. Only the lower
+    triangle of P is held, so that it is symmetric by construction, and each of its numbers is read and written once a
+    sample.
 
     What is learnt is the formula above, to rounding, where the input is steady and excites all directions. Elsewhere:
 

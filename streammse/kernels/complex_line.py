@@ -30,7 +30,7 @@ CHUNK = 1024  # samples whose parts are taken apart at a time
 
 
 class Slots(NamedTuple):
-    """Where a family keeps what the line needs: the number of references in p; in s the input's power, over how many."""
+    """Where a family keeps what the line needs: the references in p; in s the input's power, and over how many."""
 
     references: int = line.REFERENCES
     power: int = line.POWER
