@@ -44,6 +44,8 @@ _WHERE = {
     "RLS": "filters.rls",
     "RobustRLS": "filters.robust_rls",
     "VariableForgettingRLS": "filters.variable_forgetting",
+    "QRRLS": "filters.qr_rls",
+    "SlidingWindowRLS": "filters.window_rls",
     "NoiseCanceller": "denoise.canceller",
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",
