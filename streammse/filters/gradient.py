@@ -83,7 +83,8 @@ class GradientFilter(Predictor):
         return self.references
 
     def _size(self) -> int:
-        return fir.state_size(self.taps, self.references)
+        size: int = fir.state_size(self.taps, self.references)
+        return size
 
     def _start(self, s: NDArray[np.float64]) -> None:
         fir.start(self._p, s)

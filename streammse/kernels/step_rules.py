@@ -31,7 +31,8 @@ MOST = 100.0  # GNGD: what the regulariser grows to at most, relative to the ene
 @helper
 def behind(p: Any) -> int:
     """Where in the state it begins."""
-    return fir.state_size(int(p[fir.TAPS]), int(p[fir.REFERENCES]))
+    at: int = fir.state_size(int(p[fir.TAPS]), int(p[fir.REFERENCES]))
+    return at
 
 
 @helper
@@ -53,7 +54,8 @@ def agreement(s: Any, at: int, e: float, power: float, lagged: float) -> float:
     s[at + BEFORE], s[at + SINCE] = e, s[UNLEARNT]
     if not (fresh and power > 0.0 and last > 0.0):
         return 0.0
-    return max(-OUTLIER, min(OUTLIER, (e * before / power) * (lagged / last)))
+    both: float = (e * before / power) * (lagged / last)
+    return max(-OUTLIER, min(OUTLIER, both))
 
 
 @helper
