@@ -101,6 +101,8 @@ def _entry(where: str, what: str, *args: Any) -> Entry:
 
 def table(part: float = 1.0) -> list[Race]:
     """All races, with this part of the samples."""
+    from . import gradient
+
     ours, processes = partial(_entry, "ours"), partial(_entry, "processes")
 
     def some(samples: float, least: int = 1024) -> int:
@@ -121,6 +123,7 @@ def table(part: float = 1.0) -> list[Race]:
     from .least_squares import races as least_squares
 
     races += least_squares(part)
+    races += gradient.races(part)
 
     calls = some(20_000)
     padasip = Against("padasip predict+adapt", (faster(10),), _entry("rival_padasip", "nlms_one_by_one", 32, short))

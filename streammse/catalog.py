@@ -87,6 +87,12 @@ _WHERE = {
     "MathewsXieLMS": "filters.variable_step",
     "GNGD": "filters.variable_step",
     "SMNLMS": "filters.variable_step",
+    "BenvenisteLMS": "filters.gradient_step",
+    "AngFarhangLMS": "filters.gradient_step",
+    "PNLMS": "filters.proportionate",
+    "IPNLMS": "filters.proportionate",
+    "ZALMS": "filters.zero_attracting",
+    "RZALMS": "filters.zero_attracting",
 }
 
 

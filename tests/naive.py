@@ -585,3 +585,62 @@ def rls(rows, d, prior, keep=lambda e, q: 1.0, weigh=lambda e, d: 1.0):
         P = (P - np.outer(k, u @ P)) / forgetting
         P = (P + P.T) / 2
     return np.array(out), w
+def normalised(x, d, taps, regulariser, update):
+    """Outputs, and the weights (m, taps), of ``update(w, u, e, energy, floor, P) -> w``; P the power of d so far.
+
+    ``unit`` in what follows is the rms of d over that of x so far.
+    """
+    m = x.shape[1]
+    line, w = np.zeros((m, taps)), np.zeros((m, taps))
+    below, average = energies(x, taps, regulariser), energies(x, taps, 1.0) - energies(x, taps, 0.0)
+    power = running_power(d)
+    outputs, weights = [], []
+    for t in range(len(d)):
+        line = np.column_stack([x[t], line[:, :-1]])
+        y, energy = np.sum(w * line), np.sum(line**2)
+        outputs.append(y)
+        unit = np.sqrt(power[t] * w.size / average[t])
+        w = update(w, line, d[t] - y, energy, below[t] - energy, power[t], unit)
+        weights.append(w)
+    return np.array(outputs), np.array(weights)
+
+
+def gradient_step(mu, rate, smallest, largest, memory=None):
+    """Benveniste's, or with a memory that of Ang and Farhang-Boroujeny."""
+    step, psi = mu, 0.0
+
+    def update(w, u, e, energy, floor, P, unit):
+        nonlocal step, psi
+        E, slope = energy + floor, np.sum(psi * u)
+        heard = np.clip(e, -3.0 * np.sqrt(P), 3.0 * np.sqrt(P))
+        step = np.clip(step + rate * np.clip(heard * slope / P, -10.0, 10.0), smallest, largest)
+        psi = psi + (heard - step * slope) * u / E if memory is None else memory * psi + heard * u / E
+        return w + step * e * u / E
+
+    return update
+
+
+def pnlms(mu, share):
+    def update(w, u, e, energy, floor, P, unit):
+        g = np.maximum(np.abs(w), share * max(0.01 * unit, np.abs(w).max()))
+        g = g / g.mean()
+        return w + mu * e * g * u / (np.sum(g * u * u) + floor)
+
+    return update
+
+
+def ipnlms(mu, even):
+    def update(w, u, e, energy, floor, P, unit):
+        g = even + (1.0 - even) * np.abs(w) / np.abs(w).mean() if w.any() else np.ones_like(w)
+        return w + mu * e * g * u / (np.sum(g * u * u) + floor)
+
+    return update
+
+
+def attracted(mu, pull, slope=0.0):
+    def update(w, u, e, energy, floor, P, unit):
+        E = energy + floor
+        towards = np.sign(w) / (1.0 + slope * np.abs(w) / unit)
+        return w + mu * e * u / E - mu * pull * unit / w.size * energy / E * towards
+
+    return update
