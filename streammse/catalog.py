@@ -40,6 +40,8 @@ _WHERE = {
     "MCCLMS": "filters.robust",
     "GMCCLMS": "filters.robust",
     "PinballLMS": "filters.quantile",
+    "FDAF": "filters.frequency",
+    "PBFDAF": "filters.frequency",
     "NoiseCanceller": "denoise.canceller",
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",

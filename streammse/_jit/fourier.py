@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .instructions import Intrinsic
-from .lanes import LANES, Value, Writer, multiply_add
+from .lanes import LANES, Writer, multiply_add
 
 Pair = tuple[Any, Any]  # real and imaginary part
 
@@ -150,19 +150,24 @@ def _build_fold(*, forward: bool) -> Callable[[], Any]:
             with cgutils.for_range_slice(builder, word(0), quarter, word(LANES), word) as (j, _):
                 far = [builder.add(j, builder.mul(quarter, word(q))) for q in range(4)]
                 near = [builder.add(builder.mul(j, word(4)), word(LANES * k)) for k in range(LANES)]
-                turns = [write.load(table, builder.add(builder.mul(j, word(8)), word(LANES * k)), write.vector)
-                         for k in range(8)]
+                turns = [
+                    write.load(table, builder.add(builder.mul(j, word(8)), word(LANES * k)), write.vector)
+                    for k in range(8)
+                ]
                 given = list(zip(turns[::2], turns[1::2], strict=True))
                 if forward:
-                    x = [(write.load(ends[0], one, write.vector), -write.load(ends[1], one, write.vector))
-                         for one in far]
+                    x = [
+                        (write.load(ends[0], one, write.vector), -write.load(ends[1], one, write.vector)) for one in far
+                    ]
                     made = _fold(x, given)
                     for part in (0, 1):
                         for row, place in zip(write.transposed([one[part] for one in made]), near, strict=True):
                             write.store(row, parts[part], place)
                 else:
-                    sides = [write.transposed([write.load(parts[part], one, write.vector) for one in near])
-                             for part in (0, 1)]
+                    sides = [
+                        write.transposed([write.load(parts[part], one, write.vector) for one in near])
+                        for part in (0, 1)
+                    ]
                     for (re, im), place in zip(_unfold(list(zip(*sides, strict=True)), given), far, strict=True):
                         write.store(re * factor, ends[0], place)
                         write.store(-(im * factor), ends[1], place)

@@ -8,6 +8,7 @@ each lane does what the scalar form does, operation by operation.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +42,7 @@ class Value:
         return Value(self.builder, self.builder.fmul(self.of, self.like(other)))
 
     def __rmul__(self, other: Any) -> Value:
-        return self * other
+        return self.__mul__(other)
 
     def __rsub__(self, other: Any) -> Value:
         return Value(self.builder, self.builder.fsub(self.like(other), self.of))
@@ -67,9 +68,9 @@ def multiply_add(a: Any, b: Any, c: Any) -> Any:
 
 
 def larger(a: Any, b: Any) -> Any:
-    """The larger of the two; the second where the first is no number."""
+    """The larger of the two."""
     if not isinstance(a, Value):
-        return a if a > b else b
+        return max(b, a)
     first, second = a.of, a.like(b)
     return Value(a.builder, a.builder.select(a.builder.fcmp_ordered(">", first, second), first, second))
 
@@ -121,9 +122,7 @@ class Writer:
         even, odd = [0, 4, 2, 6], [1, 5, 3, 7]
         pairs = lanes(a, b, even), lanes(a, b, odd), lanes(c, d, even), lanes(c, d, odd)
         low, high = [0, 1, 4, 5], [2, 3, 6, 7]
-        return [
-            Value(self.builder, lanes(pairs[i], pairs[i + 2], half)) for half in (low, high) for i in (0, 1)
-        ]
+        return [Value(self.builder, lanes(pairs[i], pairs[i + 2], half)) for half in (low, high) for i in (0, 1)]
 
 
 def elementwise(expression: Callable[..., Any], arrays: int, numbers: int = 0) -> Intrinsic:
@@ -163,6 +162,9 @@ def elementwise(expression: Callable[..., Any], arrays: int, numbers: int = 0) -
             f8, i8 = types.float64, types.int64
             return types.void(s, *[i8] * arrays, *[f8] * numbers, i8), codegen
 
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD  # numba would make a tuple of *args
+        names = ("typingctx", "s", *(f"a{k}" for k in range(arrays + numbers + 1)))
+        run.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
         return intrinsic(run)
 
     def in_python(s: Any, *args: Any) -> None:

@@ -16,27 +16,20 @@ Where a spectrum stands in ``s``: M real parts, then M imaginary parts.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import helper
+from .._jit import rare
 from .._jit.fourier import fold, halves, join, join_first, split, split_last, unfold
 
 SMALL = 8  # up to so many complex values the sum of the definition does
-
-
-def table_size(half: int) -> int:
-    """How many numbers ``table`` gives for M = ``half``."""
-    return len(table(half))
 
 
 def table(half: int) -> NDArray[np.float64]:
     """The factors for M = ``half``, a power of two, as the kernels read them out of ``p``."""
     if half <= SMALL:
         angle = np.pi * np.arange(4 * half) / (2 * half)
-        return np.r_[np.cos(angle), np.sin(angle)]
+        return np.concatenate([np.cos(angle), np.sin(angle)])
     quarter = half // 4
     j, k = np.arange(quarter), np.arange(4)
     turns = np.exp(-1j * np.pi * j / (2 * half))[:, None] * np.exp(-2j * np.pi * np.outer(j, k) / half)
@@ -53,7 +46,38 @@ def _beside(factors: NDArray[np.complex128]) -> NDArray[np.float64]:
     return np.stack([factors.real, factors.imag], axis=2).ravel()
 
 
-@helper
+def _order(n: int) -> NDArray[np.int64]:
+    """Where the passes leave the values of a transform of n: the frequency at each place."""
+    if n <= 2:
+        return np.arange(n)
+    return np.concatenate([leg + 4 * _order(n // 4) for leg in range(4)])
+
+
+def order(half: int) -> NDArray[np.int64]:
+    """The m of each value of a spectrum."""
+    if half <= SMALL:
+        return np.arange(half)
+    return (4 * _order(half // 4)[:, None] + np.arange(4)).ravel()
+
+
+def spectrum(x: NDArray[np.float64], half: int) -> NDArray[np.float64]:
+    """What ``transform`` makes of up to 2 M numbers, by numpy: for the outside of kernels."""
+    full = np.zeros(2 * half)
+    full[: len(x)] = x
+    turned = (full[:half] - 1j * full[half:]) * np.exp(-1j * np.pi * np.arange(half) / (2 * half))
+    values = np.fft.fft(turned)[order(half)]
+    return np.concatenate([values.real, values.imag])
+
+
+def samples(values: NDArray[np.float64], half: int) -> NDArray[np.float64]:
+    """What ``restore`` makes of a spectrum, by numpy."""
+    placed = np.empty(half, dtype=np.complex128)
+    placed[order(half)] = values[:half] + 1j * values[half:]
+    turned = np.fft.ifft(placed) * np.exp(1j * np.pi * np.arange(half) / (2 * half))
+    return np.concatenate([turned.real, -turned.imag])
+
+
+@rare
 def transform(p, table, s, real, spectrum, half):  # type: ignore[no-untyped-def]
     """s[spectrum : spectrum + 2 half] becomes the transform of s[real : real + 2 half]."""
     if half <= SMALL:
@@ -81,7 +105,7 @@ def transform(p, table, s, real, spectrum, half):  # type: ignore[no-untyped-def
             halves(p, table, s, spectrum, spectrum + half, points, 1)
 
 
-@helper
+@rare
 def restore(p, table, s, spectrum, real, half):  # type: ignore[no-untyped-def]
     """s[real : real + 2 half] becomes what this spectrum is the transform of; the spectrum is used up."""
     if half <= SMALL:
