@@ -46,6 +46,7 @@ _WHERE = {
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",
     "Smoother": "denoise.smoother",
+    "EchoCanceller": "denoise.echo",
     "Naive": "forecast.simple",
     "SeasonalNaive": "forecast.simple",
     "Drift": "forecast.simple",

@@ -50,6 +50,9 @@ class Value:
     def __truediv__(self, other: Any) -> Value:
         return Value(self.builder, self.builder.fdiv(self.of, self.like(other)))
 
+    def __rtruediv__(self, other: Any) -> Value:
+        return Value(self.builder, self.builder.fdiv(self.like(other), self.of))
+
     def __neg__(self) -> Value:
         return Value(self.builder, self.builder.fneg(self.of))
 

@@ -283,5 +283,4 @@ class PBFDAF(FrequencyFilter):
     _needs: ClassVar = {"taps": 16, "block": 4}
 
     def _check(self) -> None:
-        if self.block & (self.block - 1):
-            raise ValueError(f"block must be a power of two, got {self.block}")
+        partitions.check_block(self.block)

@@ -370,7 +370,16 @@ def take(p: Any, s: Any, values: NDArray[np.float64]) -> None:
 
 def weights(p: Any, s: Any) -> NDArray[np.float64]:
     """The weights, newest tap first."""
-    half, partitions, length = int(p[HALF]), int(p[PARTITIONS]), int(p[LENGTH])
-    first = layout(int(p[BLOCK]), half, partitions).weights
-    spectra = s[first : first + 2 * half * partitions].reshape(partitions, 2 * half)
-    return np.concatenate([fourier.samples(one, half)[:length] for one in spectra])[: int(p[TAPS])]
+    at = layout(int(p[BLOCK]), int(p[HALF]), int(p[PARTITIONS]))
+    return in_time(s[at.weights : at.size], int(p[HALF]), int(p[LENGTH]))[: int(p[TAPS])]
+
+
+def in_time(spectra: NDArray[np.float64], half: int, length: int) -> NDArray[np.float64]:
+    """The taps of all partitions, one behind the other."""
+    return np.concatenate([fourier.samples(one, half)[:length] for one in spectra.reshape(-1, 2 * half)])
+
+
+def check_block(block: int) -> None:
+    """The transform takes powers of two."""
+    if block & (block - 1):
+        raise ValueError(f"block must be a power of two, got {block}")
