@@ -644,3 +644,68 @@ def attracted(mu, pull, slope=0.0):
         return w + mu * e * u / E - mu * pull * unit / w.size * energy / E * towards
 
     return update
+# Block LMS and its form in the frequency domain: Haykin 2014, ch. 8
+
+
+def block_nlms(x, d, taps, block, mu, regulariser, smoothing, windows, length):
+    """Outputs at the time of their d, and the weights: every gradient summed sample by sample.
+
+    The energy is that of the last windows of so many samples, a block apart, as if there had always been so many.
+    """
+    w, average, power, count = np.zeros(taps), 0.0, 0.0, 0
+    padded = np.concatenate([np.zeros(length + windows * block), x])
+    y = np.zeros(len(x) // block * block)
+    for m in range(len(x) // block):
+        at = length + windows * block + m * block
+        lines = np.array([padded[at + i - np.arange(taps)] for i in range(block)])
+        y[m * block : (m + 1) * block] = lines @ w
+        error = d[m * block : (m + 1) * block] - lines @ w
+        ends = [at + block - k * block for k in range(min(windows, m + 1))]
+        energy = np.mean([np.sum(padded[end - length : end] ** 2) for end in ends]) * windows * taps / windows / length
+        average = smoothing * average + (1.0 - smoothing) * energy
+        now = np.mean(padded[at : at + block] ** 2)
+        count = count + 1 if power else 1
+        power = power + (min(now, 100.0 * power) - power) / count if power else now
+        gradient = np.nan_to_num(error) @ lines
+        if not np.isnan(error).all():
+            w = w + mu * gradient / (max(average, energy) + regulariser * taps * power)
+    return y, w
+
+
+def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
+    """The same in the frequency domain with a step for each bin and constraints in turns, by the definition."""
+    parts, n = -(-taps // block), 2 * block
+    F = np.exp(-2j * np.pi * np.outer(np.arange(block) + 0.25, np.arange(n)) / block)  # (2 m + 1/2) / n
+
+    def back(X):
+        return np.real(np.conj(F).T @ X) / block
+
+    def cut(X, k):
+        time = back(X)
+        time[min(block, taps - k * block) :] = 0.0
+        return F @ time
+
+    W, X = np.zeros((parts, block), complex), np.zeros((parts, block), complex)
+    average, power, caution, turn = np.zeros(block), 0.0, 1.0, 0
+    padded, y = np.concatenate([np.zeros(block), x]), np.zeros(len(x) // block * block)
+    for m in range(len(x) // block):
+        X = np.concatenate([[F @ padded[m * block : m * block + n]], X[:-1]])
+        now, wanted = back((X * W).sum(axis=0))[block:], d[m * block : (m + 1) * block]
+        y[m * block : (m + 1) * block] = now
+        E = F @ np.concatenate([np.zeros(block), wanted - now])
+        energy = 0.5 * np.sum(np.abs(X) ** 2, axis=0) * parts / min(m + 1, parts)
+        average = smoothing * average + (1.0 - smoothing) * energy
+        level = np.mean(padded[(m + 1) * block :][:block] ** 2)
+        power += (level - power) / (m + 1)
+        G = caution * mu * E / (np.maximum(average, energy) + regulariser * block * parts * power)
+        W = W + np.conj(X) * G
+        turn = (turn + 1) % parts
+        for k in range(parts):
+            if constraint == "full" or (constraint == "round-robin" and k == turn):
+                W[k] = cut(W[k], k)
+        before, after = np.sum((wanted - now) ** 2), np.sum((wanted - back((X * W).sum(axis=0))[block:]) ** 2)
+        if after <= before or after <= 1e-24 * np.sum(wanted**2):
+            caution = min(1.0, 1.1 * caution)
+        else:
+            caution /= 1.1 if after < 1.25 * before else 1.0 + np.sqrt(after / before)
+    return y, np.concatenate([back(one)[:block] for one in W])[:taps], caution

@@ -40,6 +40,27 @@ def test_every_nlms_is_the_same_filter(rival):
         assert np.std((y - mine)[1000:]) < 1e-4 * np.std(d), name
 
 
+def test_every_fdaf_learns_the_same_system():
+    samples, taps, block = 24_576, 256, 64
+    data = identification(taps, samples)
+    for rival, what, *case in (
+        ("frequency", "on_time", taps, block, samples),
+        ("rival_adafilt", "fdaf", taps, block, samples),
+    ):
+        for y in entered(rival, what, *case).values():
+            assert np.std((data.d - y)[-4096:]) < 0.02 * np.std(data.d), rival
+
+
+@pytest.mark.parametrize(
+    ("where", "what"), [("frequency", "transform"), ("frequency", "scipy_fft"), ("rival_rocket_fft", "transform")]
+)
+def test_every_transform_there_and_back_is_what_it_was(where, what):
+    from benchmarks import frequency
+
+    (back,) = entered(where, what, 128, 3).values()
+    np.testing.assert_allclose(back, frequency.real_numbers(128), atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("what", "args"),
     [
