@@ -118,6 +118,10 @@ def table(part: float = 1.0) -> list[Race]:
             against.append(Against("cmsisdsp float32", (at_most(1.0),), _entry("rival_cmsisdsp", "nlms", taps, block)))
         races.append(Race(f"NLMS block, {taps} taps", ours("nlms", taps, block), tuple(against)))
 
+    for taps in (8, 32, 128):
+        c = Against("plain C, parts apart", (at_most(1.1),), _entry("rival_c", "complex_nlms", taps, block))
+        races.append(Race(f"complex NLMS block, {taps} taps", ours("complex_nlms", taps, block), (c,)))
+
     calls = some(20_000)
     padasip = Against("padasip predict+adapt", (faster(10),), _entry("rival_padasip", "nlms_one_by_one", 32, short))
     clock = Against("the clock", (below(500e-9),))

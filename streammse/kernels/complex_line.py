@@ -30,7 +30,7 @@ CHUNK = 1024  # samples whose parts are taken apart at a time
 
 
 class Slots(NamedTuple):
-    """Where a family keeps what the line needs: the number of references in p; in s the power of the input, over how many."""
+    """Where a family keeps what the line needs: in p how many references, in s the power of the input and its count."""
 
     references: int = line.REFERENCES
     power: int = line.POWER
