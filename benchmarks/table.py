@@ -118,7 +118,7 @@ def table(part: float = 1.0) -> list[Race]:
             against.append(Against("cmsisdsp float32", (at_most(1.0),), _entry("rival_cmsisdsp", "nlms", taps, block)))
         races.append(Race(f"NLMS block, {taps} taps", ours("nlms", taps, block), tuple(against)))
 
-    for taps in (8, 32, 128):
+    for taps in (32, 128):
         c = Against("plain C, parts apart", (at_most(1.1),), _entry("rival_c", "complex_nlms", taps, block))
         races.append(Race(f"complex NLMS block, {taps} taps", ours("complex_nlms", taps, block), (c,)))
 
