@@ -44,6 +44,8 @@ _WHERE = {
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",
     "Smoother": "denoise.smoother",
+    "CMA": "denoise.equaliser",
+    "DecisionDirected": "denoise.equaliser",
     "Naive": "forecast.simple",
     "SeasonalNaive": "forecast.simple",
     "Drift": "forecast.simple",

@@ -49,6 +49,7 @@ from .fir import (
     POWER,
     REFERENCES,
     REGULARISER,
+    RESET,
     TAPS,
     TRIAL,
     UNLEARNT,
@@ -63,6 +64,7 @@ from .line import as_if_full
 
 # The imaginary part of the gain stands where the real family keeps its second update that waits.
 GAIN_REAL, GAIN_IMAG = GAIN, LATE_GAIN
+STARTED = 21  # behind the slots of fir.py: whether a blind filter has the weights that it begins with
 
 
 @helper
@@ -151,6 +153,8 @@ def forms(
             s[UNLEARNT] += 1.0
         s[GAIN_IMAG] = 0.0
         fir.diverged(p, s, s[DIVERGED] == 0.0)  # it warns once, until reset: a kernel of one sample knows no block
+        if p[POLICY] == RESET:
+            s[STARTED] = 0.0
 
     @helper
     def learn(p, s, line, u, ui, n, m, d):  # type: ignore[no-untyped-def]
@@ -218,4 +222,5 @@ def set_weights(
     """Put weights, newest tap first, in the place of those of a state and of the update that waits."""
     s[WEIGHTS : WEIGHTS + 2 * values.size] = complex_line.oldest_first(values, references)
     s[GAIN_REAL] = s[GAIN_IMAG] = s[HELD] = 0.0
+    s[STARTED] = 1.0
     fir.watch_afresh(p, s)
