@@ -122,6 +122,10 @@ def table(part: float = 1.0) -> list[Race]:
         c = Against("plain C, parts apart", (at_most(1.1),), _entry("rival_c", "complex_nlms", taps, block))
         races.append(Race(f"complex NLMS block, {taps} taps", ours("complex_nlms", taps, block), (c,)))
 
+    from .least_squares import races as least_squares
+
+    races += least_squares(part)
+
     calls = some(20_000)
     padasip = Against("padasip predict+adapt", (faster(10),), _entry("rival_padasip", "nlms_one_by_one", 32, short))
     clock = Against("the clock", (below(500e-9),))

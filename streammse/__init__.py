@@ -15,6 +15,7 @@ _OTHERS = {
     "Runner": "runner",
     "backtest": "backtesting",
     "bank": "banks",
+    "compare": "comparison",
     "constellation": "kernels.constellations",
     "from_statsmodels": "forecast.borrowed",
     "kernel": "own",

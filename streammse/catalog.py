@@ -40,6 +40,10 @@ _WHERE = {
     "MCCLMS": "filters.robust",
     "GMCCLMS": "filters.robust",
     "PinballLMS": "filters.quantile",
+    "FilterCanceller": "filters.canceller",
+    "RLS": "filters.rls",
+    "RobustRLS": "filters.robust_rls",
+    "VariableForgettingRLS": "filters.variable_forgetting",
     "NoiseCanceller": "denoise.canceller",
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",
@@ -77,6 +81,12 @@ _WHERE = {
     "LocalTrend": "forecast.structural",
     "BasicStructural": "forecast.structural",
     "Structural": "forecast.structural",
+    "AffineProjection": "filters.affine_projection",
+    "SMAffineProjection": "filters.affine_projection",
+    "KwongJohnstonLMS": "filters.variable_step",
+    "MathewsXieLMS": "filters.variable_step",
+    "GNGD": "filters.variable_step",
+    "SMNLMS": "filters.variable_step",
 }
 
 

@@ -472,3 +472,134 @@ def complex_transversal(x, d, taps, gain):
             w = w + gain(e, t) * np.conj(e) * line
         weights.append(w)
     return np.array(outputs), np.array(weights)
+
+
+# Affine projection: the last desired samples that are known, met at once
+
+
+def affine_projection(x, d, taps, order, mu, regulariser, threshold=0.0):
+    """Outputs, and the weights (m, taps), newest tap first, after each sample; x is (T, m).
+
+    A row keeps the regulariser of its sample. ``threshold`` is relative to the running rms of d.
+    """
+    m = x.shape[1]
+    n = taps * m
+    line, w = np.zeros((m, taps)), np.zeros(n)
+    rows, desired, added = np.zeros((order, n)), np.full(order, np.nan), np.zeros(order)
+    total = energies(x, taps, regulariser)
+    outputs, weights = [], []
+    for t in range(len(d)):
+        line = np.column_stack([x[t], line[:, :-1]])
+        u = line.ravel()
+        rows, desired = np.vstack([u, rows[:-1]]), np.append(d[t], desired[:-1])
+        added = np.append(total[t] - u @ u, added[:-1])
+        outputs.append(w @ u)
+        gamma = threshold * np.sqrt(np.nanmean(d[: t + 1] ** 2)) if threshold else 0.0
+        known = ~np.isnan(desired)
+        if known[0] and abs(d[t] - w @ u) >= gamma:
+            a = rows[known]
+            e = desired[known] - a @ w
+            e = e - np.clip(e, -gamma, gamma)
+            w = w + mu * a.T @ np.linalg.solve(a @ a.T + np.diag(added[known]), e)
+        weights.append(w.reshape(m, taps))
+    return np.array(outputs), np.array(weights)
+
+
+# Variable steps: gains for ``transversal``, told the energies; squares of errors count relative to the power of d
+
+
+def running_power(values):
+    """The average of the squares so far, one of them counted for at most 100 times it."""
+    power, found = 0.0, []
+    for seen, square in enumerate(values**2, 1):
+        power += (min(square, 100.0 * power) - power) / seen if power else square / seen
+        found.append(power)
+    return np.array(found)
+
+
+def kwong_johnston(d, E, mu, rate, memory, smallest, largest):
+    step, power, left = mu, iter(running_power(d)), iter(E)
+
+    def gain(e, u):
+        nonlocal step
+        now, step = step, np.clip(memory * step + rate * e * e / next(power), smallest, largest)
+        return now * e * u / next(left)
+
+    return gain
+
+
+def mathews_xie(d, E, mu, rate, smallest, largest):
+    step, power, left, before = mu, iter(running_power(d)), iter(E), None
+
+    def gain(e, u):
+        nonlocal step, before
+        P, below = next(power), next(left)
+        if before is not None:
+            e1, u1, below1 = before
+            step = np.clip(step + rate * e * e1 / P * np.sum(u * u1) / below1, smallest, largest)
+        before = e, u, below
+        return step * e * u / below
+
+    return gain
+
+
+def gngd(d, E, average, mu, rate, regulariser):
+    """E without the regulariser, and the average energy in the line."""
+    r, power, left, unit, before = regulariser, iter(running_power(d)), iter(E), iter(average), None
+
+    def gain(e, u):
+        nonlocal r, before
+        P, energy, scale = next(power), next(left), next(unit)
+        if before is not None:
+            e1, u1, below1 = before
+            r -= rate * mu * e * e1 / P * scale * np.sum(u * u1) / below1**2
+            r = np.clip(r, regulariser, 100.0)
+        below = energy + r * scale
+        before = e, u, below
+        return mu * e * u / below
+
+    return gain
+
+
+def set_membership(d, E, mu, threshold):
+    power, left = iter(running_power(d)), iter(E)
+
+    def gain(e, u):
+        gamma, below = threshold * np.sqrt(next(power)), next(left)
+        return mu * max(0.0, 1.0 - gamma / abs(e)) * e * u / below
+
+    return gain
+
+
+# Recursive least squares
+
+
+def regressors(x, taps):
+    """The line at every sample, newest tap first, the taps of one reference after another: (T, m taps); x is (T, m)."""
+    behind = np.vstack([np.zeros((taps - 1, x.shape[1])), x])
+    rows = np.lib.stride_tricks.sliding_window_view(behind, taps, axis=0)[:, :, ::-1]
+    return rows.reshape(len(x), -1)
+
+
+def weighted_least_squares(rows, d, forgetting, prior):
+    """The weights after the last row, by one decomposition; ``prior`` is the diagonal that stood before the first."""
+    n = len(d)
+    weight = np.sqrt(forgetting) ** np.arange(n - 1, -1, -1)
+    ridge = np.sqrt(prior * forgetting**n)
+    system = np.vstack([weight[:, None] * rows, np.diag(ridge)])
+    return np.linalg.lstsq(system, np.concatenate([weight * d, np.zeros(len(ridge))]), rcond=None)[0]
+
+
+def rls(rows, d, prior, keep=lambda e, q: 1.0, weigh=lambda e, d: 1.0):
+    """Outputs and last weights of the textbook's recursion with all of P; ``keep`` and ``weigh`` see a sample once."""
+    n = rows.shape[1]
+    P, w, out = np.diag(1.0 / prior), np.zeros(n), []
+    for u, value in zip(rows, d, strict=True):
+        out.append(w @ u)
+        e = value - out[-1]
+        omega, forgetting = weigh(e, value), keep(e, u @ P @ u)
+        k = P @ u / (forgetting / omega + u @ P @ u)
+        w = w + k * e
+        P = (P - np.outer(k, u @ P)) / forgetting
+        P = (P + P.T) / 2
+    return np.array(out), w

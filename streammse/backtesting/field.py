@@ -27,10 +27,18 @@ class Contestant:
         """How the loop drives it."""
         return GIVEN if self.node is None else kind_of(self.node)
 
-    @property
+    @cached_property
     def needs(self) -> int:
-        """How many samples it must have seen before it can forecast."""
-        return self.node.needs if isinstance(self.node, Forecaster) else 1
+        """How many samples it must have seen before it can forecast, or be fitted where it still has to."""
+        if not isinstance(self.node, Forecaster):
+            return 1
+        open_ones = [one for one in _with_experts(self.node) if _open(one)]
+        return max([self.node.needs, *(one.needs_to_fit for one in open_ones)])
+
+    @property
+    def able(self) -> str:
+        """What it can do then."""
+        return "be fitted" if isinstance(self.node, Forecaster) and self.needs > self.node.needs else "forecast"
 
     @cached_property
     def estimates(self) -> bool:
