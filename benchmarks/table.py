@@ -120,6 +120,10 @@ def table(part: float = 1.0) -> list[Race]:
             against.append(Against("cmsisdsp float32", (at_most(1.0),), _entry("rival_cmsisdsp", "nlms", taps, block)))
         races.append(Race(f"NLMS block, {taps} taps", ours("nlms", taps, block), tuple(against)))
 
+    for taps in (32, 128):
+        c = Against("plain C, parts apart", (at_most(1.1),), _entry("rival_c", "complex_nlms", taps, block))
+        races.append(Race(f"complex NLMS block, {taps} taps", ours("complex_nlms", taps, block), (c,)))
+
     from .least_squares import races as least_squares
 
     races += least_squares(part)

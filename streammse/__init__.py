@@ -16,6 +16,7 @@ _OTHERS = {
     "backtest": "backtesting",
     "bank": "banks",
     "compare": "comparison",
+    "constellation": "kernels.constellations",
     "from_statsmodels": "forecast.borrowed",
     "kernel": "own",
     "load": "loading",

@@ -53,6 +53,8 @@ _WHERE = {
     "LineEnhancer": "denoise.enhancer",
     "Smoother": "denoise.smoother",
     "EchoCanceller": "denoise.echo",
+    "CMA": "denoise.equaliser",
+    "DecisionDirected": "denoise.equaliser",
     "Naive": "forecast.simple",
     "SeasonalNaive": "forecast.simple",
     "Drift": "forecast.simple",

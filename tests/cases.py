@@ -63,6 +63,10 @@ def signals(node: Node, samples: int, seed: int = 0) -> tuple[np.ndarray, ...]:
         truth = 2.0 + np.sin(t / 9.0) + 0.3 * rng.standard_normal(samples)
         return truth, truth + 0.4 * rng.standard_normal(samples)
     assert isinstance(node, Denoiser)
+    if node._is_complex():  # symbols through a channel
+        symbols = rng.choice([1 + 1j, 1 - 1j, -1 + 1j, -1 - 1j], samples)
+        heard = np.convolve(symbols, [1.0, 0.25 - 0.1j, 0.1j])[:samples]
+        return (heard + 0.05 * (rng.standard_normal(samples) + 1j * rng.standard_normal(samples)),)
     m = node._references()
     clean = np.sin(t / 15.0) + 0.2 * np.sin(t / 3.1)
     if m == 0:

@@ -456,6 +456,24 @@ def ets(y, error, trend, seasonal, m, alpha, beta, gamma, phi, level, slope, sea
     return np.array(forecasts), level, slope, season
 
 
+# Complex filters: conjugates where the textbook has them, and numpy's own complex numbers
+
+
+def complex_transversal(x, d, taps, gain):
+    """y = w^H u and w += gain(e, u) e* u: outputs, and the weights (m, taps) after each sample; x is (T, m)."""
+    line, w = np.zeros((x.shape[1], taps), complex), np.zeros((x.shape[1], taps), complex)
+    outputs, weights = [], []
+    for t in range(len(d)):
+        line = np.column_stack([x[t], line[:, :-1]])
+        y = np.sum(np.conj(w) * line)
+        outputs.append(y)
+        if np.isfinite(d[t]):
+            e = d[t] - y
+            w = w + gain(e, t) * np.conj(e) * line
+        weights.append(w)
+    return np.array(outputs), np.array(weights)
+
+
 # Affine projection: the last desired samples that are known, met at once
 
 
