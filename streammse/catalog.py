@@ -40,6 +40,8 @@ _WHERE = {
     "MCCLMS": "filters.robust",
     "GMCCLMS": "filters.robust",
     "PinballLMS": "filters.quantile",
+    "FilteredXLMS": "filters.filtered_x",
+    "FilteredXNLMS": "filters.filtered_x",
     "NoiseCanceller": "denoise.canceller",
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",

@@ -454,3 +454,30 @@ def ets(y, error, trend, seasonal, m, alpha, beta, gamma, phi, level, slope, sea
         if seasonal != "N":
             season = [*season[1:], c + gamma * (e if seasonal == "A" else e / q)]
     return np.array(forecasts), level, slope, season
+
+
+# Filtered-x
+
+
+def filtered_x(x, e, taps, mu, models, leak=0.0, regulariser=None):
+    """Outputs and the weights (m, taps) after each sample; x is (T, m), e (T, M), models (M, L)."""
+    T, m = x.shape
+    as_heard = [[np.convolve(x[:, r], s)[:T] for r in range(m)] for s in models]
+    w, outputs, weights, power, seen = np.zeros((m, taps)), [], [], 0.0, 0
+    for t in range(T):
+        lines = [[np.pad(one[: t + 1], (taps, 0))[: -taps - 1 : -1] for one in heard] for heard in (x.T, *as_heard)]
+        outputs.append(np.sum(w * lines[0]))
+        energy = 1.0
+        if regulariser is not None:
+            for r in range(m):
+                for heard in as_heard:
+                    value = heard[r][t] ** 2
+                    if power or value:
+                        seen += 1
+                        power += (min(value, 100 * power) - power) / seen if power else value / seen
+            most = m * taps * len(models)
+            energy = np.sum(np.square(lines[1:])) + power * max(0, most - seen) + regulariser * most * power
+        step = mu / energy if energy else 0.0
+        w = (1 - mu * leak) * w - step * sum(e[t, k] * np.array(lines[k + 1]) for k in range(len(models)))
+        weights.append(w)
+    return np.array(outputs), np.array(weights)

@@ -27,7 +27,7 @@ FLOORS = [
     {"node"},
     {"fit"},
     {"metrics", "filters", "denoise", "forecast"},
-    {"catalog", "banks", "losses", "named", "own", "theory"},
+    {"active", "catalog", "banks", "losses", "named", "own", "theory"},
     {"backtesting"},
     {"io", "loading"},
     {"equations", "plot", "report", "runner", "stories", "undisturbed", "warm"},
