@@ -109,7 +109,7 @@ def active_control(
     >>> bool(np.abs(error[-100:]).max() < 1e-6)
     True
     """
-    controllers = [controller] if isinstance(controller, FilteredX) else list(controller)
+    controllers = list(controller) if isinstance(controller, Sequence) else [controller]
     if not controllers or not all(isinstance(one, FilteredX) for one in controllers):
         raise TypeError("controller must be a filtered-x filter such as sm.FilteredXLMS, or several of them")
     if len({id(one) for one in controllers}) < len(controllers):

@@ -42,6 +42,7 @@ _WHERE = {
     "PinballLMS": "filters.quantile",
     "FilteredXLMS": "filters.filtered_x",
     "FilteredXNLMS": "filters.filtered_x",
+    "OnlineFilteredXNLMS": "filters.secondary_path",
     "NoiseCanceller": "denoise.canceller",
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",

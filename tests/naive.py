@@ -481,3 +481,32 @@ def filtered_x(x, e, taps, mu, models, leak=0.0, regulariser=None):
         w = (1 - mu * leak) * w - step * sum(e[t, k] * np.array(lines[k + 1]) for k in range(len(models)))
         weights.append(w)
     return np.array(outputs), np.array(weights)
+
+
+def park_miller(seed, samples):
+    """Uniform numbers of mean 0 and variance 1."""
+    found = []
+    for _ in range(samples):
+        seed = 16807 * seed % 2147483647
+        found.append(np.sqrt(3) * (2 * seed / 2147483647 - 1))
+    return np.array(found)
+
+
+def cross_updated(x, e, taps, mu, model, probe, nu, seed=1):
+    """Zhang's system for one reference without regulariser: outputs, and the model at the end."""
+    T, L = len(x), len(model)
+    v, s, h, w = probe * park_miller(seed, T), np.array(model, float), np.zeros(taps), np.zeros(taps)
+    lined = lambda one, n, t: np.pad(one[: t + 1], (n, 0))[: -n - 1 : -1]  # noqa: E731
+    heard, outputs = np.zeros(T), []
+    for t in range(T):
+        heard[t] = s @ lined(x, L, t)
+        u, as_heard, probes = lined(x, taps, t), lined(heard, taps, t), lined(v, L, t)
+        outputs.append(w @ u + v[t])
+        f = e[t] - s @ probes
+        eps = f - h @ u
+        s = s + nu * eps * probes / max(probes @ probes, L * probe**2)
+        h = h + nu * eps * u / (u @ u + np.mean(x[: t + 1] ** 2) * max(0, taps - t - 1))
+        began = np.flatnonzero(heard)[0] if heard.any() else t
+        energy = as_heard @ as_heard + np.mean(heard[began : t + 1] ** 2) * max(0, taps - (t - began) - 1)
+        w = w - (mu * f / energy * as_heard if energy else 0.0)
+    return np.array(outputs), s

@@ -169,3 +169,43 @@ def test_what_cannot_be_is_refused() -> None:
         sm.active_control([f, f], [1.0], [1.0], np.zeros((2, 1, 2)))
     with pytest.raises(ValueError, match="must agree"):
         sm.active_control([f, sm.FilteredXLMS(secondary=MODELS)], [1.0], [1.0], [0.0])
+
+
+def test_the_online_one_is_the_slow_twin() -> None:
+    x, e = noise(400, 2).T
+    f = sm.OnlineFilteredXNLMS(
+        taps=6, mu=0.02, secondary=MODELS[0], probe=0.3, nu=0.05, seed=77, regulariser=0.0
+    )  # no outliers among the errors: none counts for less
+    y, model = naive.cross_updated(x, e, 6, 0.02, MODELS[0], 0.3, 0.05, 77)
+    np.testing.assert_allclose(f.run(x, e), y, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(f.model, model, rtol=1e-9, atol=1e-11)
+
+
+def test_a_path_that_turns_round_is_learnt_anew() -> None:
+    """The polarity of the path changes: a fixed model diverges, the online one is quiet again."""
+    x = noise(60_000, 1)[:, 0]
+    d = np.convolve(x, [0, 0, 0, 0.9, -0.4, 0.2])[: x.size]
+    path = np.array([0.0, 0.0, 0.6, 0.2])
+    online = sm.OnlineFilteredXNLMS(taps=16, mu=0.01, secondary=np.zeros(4), nu=0.02, settle=5000, limit=12.0)
+    error, played = sm.active_control(online, x, d, path)
+    np.testing.assert_allclose(online.model, path, atol=0.01)
+    heard = 0.05**2 * np.sum(path**2)  # the probe through the path is all that remains
+    assert np.mean(error[-5000:] ** 2) == pytest.approx(heard, rel=0.1)
+    error, played = sm.active_control(online, x, d, -path, played=played)
+    np.testing.assert_allclose(online.model, -path, atol=0.01)
+    assert np.mean(error[-5000:] ** 2) == pytest.approx(heard, rel=0.1)
+    assert np.abs(played).max() < 12.0 + 1.74 * 0.05
+    fixed = sm.FilteredXNLMS(taps=16, mu=0.01, secondary=path, limit=12.0)
+    sm.active_control(fixed, x, d, path)
+    error, _ = sm.active_control(fixed, x, d, -path)
+    assert attenuation(d, error[-5000:]) < -10.0
+
+
+def test_the_online_one_has_one_microphone_and_survives_silence() -> None:
+    with pytest.raises(ValueError, match="one error microphone, got 2 rows"):
+        sm.OnlineFilteredXNLMS(secondary=MODELS)
+    f = sm.OnlineFilteredXNLMS(taps=4, secondary=[0.0, 0.5], nu=0.1)
+    _, output = sm.active_control(f, np.zeros(3000), np.zeros(3000), [0.0, 0.8])  # the probe alone
+    np.testing.assert_allclose(f.model, [0.0, 0.8], atol=1e-3)
+    assert np.std(output) == pytest.approx(0.05, rel=0.05)
+    assert not f.weights.any()
