@@ -492,21 +492,24 @@ def park_miller(seed, samples):
     return np.array(found)
 
 
-def cross_updated(x, e, taps, mu, model, probe, nu, seed=1):
-    """Zhang's system for one reference without regulariser: outputs, and the model at the end."""
+def cross_updated(x, e, taps, mu, model, probe, nu, settle, seed=1):
+    """Zhang's system for one reference, with trust, without regulariser: outputs, and the model at the end."""
     T, L = len(x), len(model)
     v, s, h, w = probe * park_miller(seed, T), np.array(model, float), np.zeros(taps), np.zeros(taps)
     lined = lambda one, n, t: np.pad(one[: t + 1], (n, 0))[: -n - 1 : -1]  # noqa: E731
-    heard, outputs = np.zeros(T), []
+    heard, outputs, squares = np.zeros(T), [], []
     for t in range(T):
         heard[t] = s @ lined(x, L, t)
         u, as_heard, probes = lined(x, taps, t), lined(heard, taps, t), lined(v, L, t)
         outputs.append(w @ u + v[t])
         f = e[t] - s @ probes
         eps = f - h @ u
-        s = s + nu * eps * probes / max(probes @ probes, L * probe**2)
-        h = h + nu * eps * u / (u @ u + np.mean(x[: t + 1] ** 2) * max(0, taps - t - 1))
+        squares.append(eps**2)
+        trust = min(1.0, 0.1 * (2 - nu) * probe**2 * (s @ s) / (nu * np.mean(squares))) if t >= settle else 1.0
+        s = s + max(trust, 0.05) * nu * eps * probes / max(probes @ probes, L * probe**2)
+        h = h + 0.3 * eps * u / (u @ u + np.mean(x[: t + 1] ** 2) * max(0, taps - t - 1))
         began = np.flatnonzero(heard)[0] if heard.any() else t
         energy = as_heard @ as_heard + np.mean(heard[began : t + 1] ** 2) * max(0, taps - (t - began) - 1)
-        w = w - (mu * f / energy * as_heard if energy else 0.0)
+        if t >= settle:
+            w = w - trust**2 * mu * f / energy * as_heard
     return np.array(outputs), s

@@ -11,6 +11,7 @@ from .._jit import Function
 from ..kernels import secondary_path as k
 from ..node import Index
 from ..param import param
+from ..snapshot import COUNTABLE
 from .filtered_x import FilteredXNLMS
 
 
@@ -28,8 +29,11 @@ class OnlineFilteredXNLMS(FilteredXNLMS):
 
     v is a white probe that goes out with the output (Eriksson and Allie). The filter h takes what the references
     explain out of the error that the model learns from, and the model takes the probe out of the error that w learns
-    from (Zhang, Lan and Ser), so that none disturbs the others. So a path that changes while the control runs is
-    learnt anew; until then the control may be worse than none, which is what ``limit`` is for.
+    from (Zhang, Lan and Ser), so that none disturbs the others.
+
+    A path that changes while the control runs is learnt anew. As long as so much is heard that a tenth of the model
+    could be noise, w learns the less, down to nothing. And where the output stays at its ``limit`` the control does
+    harm: it is given up (``retreats`` counts it), the path alone is learnt for ``settle`` samples, then it begins anew.
 
     Parameters
     ----------
@@ -40,7 +44,8 @@ class OnlineFilteredXNLMS(FilteredXNLMS):
     secondary : array, shape (L,)
         The model to begin with; zeros of the right length, if nothing is known. Fixed.
     leak, limit, references, regulariser :
-        As in `FilteredXNLMS`. The limit holds for the output without the probe, which adds 1.73 ``probe`` at most.
+        As in `FilteredXNLMS`. The limit holds for the output without the probe, which adds 1.73 ``probe`` at most;
+        without one a path that turns round is not noticed.
     probe : float
         Root mean square of the probe, in the unit of the output, 0 < probe. What is heard of it remains: the error
         is never quieter than the probe through the path. Twenty decibels below what the loudspeaker plays are usual.
@@ -48,7 +53,7 @@ class OnlineFilteredXNLMS(FilteredXNLMS):
         Step size of the model and of h, without unit, 0 <= nu <= 2. The less the probe is heard under the rest, the
         smaller it must be.
     settle : int
-        Samples for which only the path is learnt, at the start: some thousands if ``secondary`` is zeros.
+        Samples for which only the path is learnt, at the start and when the control was given up. About L / nu.
     seed : int
         The probe is the same for the same seed.
 
@@ -81,12 +86,13 @@ class OnlineFilteredXNLMS(FilteredXNLMS):
 
     probe: float = param(0.05, "root mean square of the probe", above=0.0, kw_only=True, slot=k.PROBE)
     nu: float = param(0.01, "step size of the model", low=0.0, high=2.0, kw_only=True, slot=k.STEP)
-    settle: int = param(0, "samples for which only the path is learnt", low=0, kw_only=True, slot=k.SETTLE)
+    settle: int = param(5000, "samples for which only the path is learnt", low=0, kw_only=True, slot=k.SETTLE)
     seed: int = param(1, "of the probe", low=1, high=k.MODULUS - 1, kw_only=True, fixed=True, slot=k.SEED)
 
     _p_size = k.SIZE
     _variants = ({"taps": 6, "references": 2},)
-    _probes: ClassVar = {**FilteredXNLMS._probes, "settle": {"settle": 100}}
+    _needs: ClassVar = {**FilteredXNLMS._needs, "settle": 50}  # so that the laws see it control
+    _probes: ClassVar = {**FilteredXNLMS._probes, "limit": {"limit": 0.01}}
 
     def _check(self) -> None:
         if self.errors > 1 or isinstance(self.secondary[0], tuple):
@@ -103,7 +109,12 @@ class OnlineFilteredXNLMS(FilteredXNLMS):
         s[k.DRAWN] = self.seed
 
     def _indices(self) -> list[Index]:
-        return [*super()._indices(), (k.DRAWN, 1, k.MODULUS - 1)]
+        return [*super()._indices(), (k.DRAWN, 1, k.MODULUS - 1), (k.RETREATS, 0, COUNTABLE)]
+
+    @property
+    def retreats(self) -> int:
+        """How often the control was given up because its output stayed at the limit."""
+        return int(self._s[k.RETREATS])
 
     @property
     def model(self) -> NDArray[np.float64]:

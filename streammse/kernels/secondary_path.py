@@ -7,7 +7,10 @@ probe, h sees the references (Zhang, Lan and Ser 2001),
     eps(n) = f(n) - h(n)' x(n)                 without what the references explain of that
     s(n+1) = s(n) + nu / |v|^2 eps(n) v(n),    h(n+1) = h(n) + nu / |x|^2 eps(n) x(n)
 
-So neither does the model take the noise for the path, nor the control filter the probe for noise.
+So neither does the model take the noise for the path, nor the control filter the probe for noise. Where so much is
+heard beside the probe that the model would be mostly noise, as after a change of the path, the control filter waits:
+then h soon explains what is heard, the model is learnt, and the control filter goes on (``trust``). Where it has run
+into its limit all the same, it is given up and begins anew (``speak``).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from .._jit.vectors import add_scaled, dot
 from .constants import LARGEST
 from .filtered_x import (
     HEARD,
+    LIMIT,
     P_SIZE,
     REGULARISER,
     SCALARS,
@@ -39,9 +43,14 @@ from .line import POSITION, REFERENCES, TAPS, UNLEARNT, WEIGHTS, as_if_full, fin
 # p
 PROBE, STEP, SETTLE, SEED = range(P_SIZE, P_SIZE + 4)
 SIZE = P_SIZE + 4
-# s: the last number drawn, the samples learnt from as long as the control filter waits, and the power of the references
-DRAWN, SETTLED, LOUD, OVER = range(SCALARS, SCALARS + 4)
+# s: the last number drawn, the samples learnt from as long as the control filter waits, the power of the references
+# and over how many samples, how often the limit was met of late, and how often the control was given up for it
+DRAWN, SETTLED, LOUD, OVER, PUSHED, RETREATS = range(SCALARS, SCALARS + 6)
 
+SHARE = 0.1  # of the model's square that noise may be: beyond it steps shrink, first of all that of the control filter
+QUICK = 0.3  # the step of h
+PUSHES = 10.0  # of the limit within SHORT samples: the control does harm
+SLOWEST = 0.05  # of its step the model keeps, whatever is heard
 MODULUS = 2147483647  # Park and Miller 1988
 
 
@@ -70,6 +79,32 @@ def sound(p, s, m):  # type: ignore[no-untyped-def]
 
 
 @helper
+def trust(p, power, square):  # type: ignore[no-untyped-def]
+    """How far the model can be trusted, 0 to 1: its square over that of the noise that eps of this power puts into it.
+
+    In the steady state of NLMS that is nu / (2 - nu) times the power of eps by that of the probe.
+    """
+    noise = p[STEP] * power
+    share = SHARE * (2.0 - p[STEP]) * p[PROBE] * p[PROBE] * square
+    return share / noise if noise > share else 1.0
+
+
+@helper
+def speak(p, s, m):  # type: ignore[no-untyped-def]
+    """The output; where it stays at its limit, the control is given up and begins anew when the path is learnt."""
+    y = emit(p, s, m)
+    s[PUSHED] += abs(y) >= p[LIMIT]
+    if s[PUSHED] > PUSHES:
+        s[PUSHED] = 0.0
+        s[SETTLED] = 0.0
+        s[RETREATS] += 1.0
+        for i in range(WEIGHTS, WEIGHTS + m * int(p[TAPS])):
+            s[i] = 0.0
+    s[PUSHED] -= s[PUSHED] * (1.0 / SHORT)
+    return y + sound(p, s, m)
+
+
+@helper
 def learn(p, s, m, e):  # type: ignore[no-untyped-def]
     """From an error that is a number: the model, h, and the control filter."""
     n = m * int(p[TAPS])
@@ -82,13 +117,16 @@ def learn(p, s, m, e):  # type: ignore[no-untyped-def]
     eps = within(s, more(p, m), f - dot(s, h, s, u, n))
     heard = dot(s, probe, s, probe, length)
     full = p[PROBE] * p[PROBE] * length  # while its line fills, the probe counts as if it were full
-    add_scaled(s, of, p[STEP] / max(heard, full) * eps if full > 0.0 else 0.0, s, probe, length)
+    sure = 1.0
+    if s[SETTLED] >= p[SETTLE]:
+        sure = trust(p, s[more(p, m)], dot(s, of, s, of, length))
+    add_scaled(s, of, max(sure, SLOWEST) * p[STEP] / max(heard, full) * eps, s, probe, length)
     energy = as_if_full(dot(s, u, s, u, n), s[LOUD], s[OVER], float(n)) + p[REGULARISER] * n * s[LOUD]
-    add_scaled(s, h, p[STEP] / energy * eps if energy > 0.0 else 0.0, s, u, n)
+    add_scaled(s, h, QUICK / energy * eps if energy > 0.0 else 0.0, s, u, n)
     if s[SETTLED] < p[SETTLE]:
         s[SETTLED] += 1.0
     else:
-        unlearn(p, s, m, 0, gain(p, s, m), f)
+        unlearn(p, s, m, 0, sure * sure * gain(p, s, m), f)
     s[HEARD] = min(s[HEARD] + 1.0, SHORT)
 
 
@@ -97,7 +135,7 @@ def step(p, s, x, d):  # type: ignore[no-untyped-def]
     """One reference."""
     hear(p, s, 1, 0, x)
     s[LOUD], s[OVER] = listen(finite(x), s[LOUD], s[OVER])
-    y = emit(p, s, 1) + sound(p, s, 1)
+    y = speak(p, s, 1)
     if abs(d) < LARGEST:
         learn(p, s, 1, d)
     else:
@@ -113,7 +151,7 @@ def vector_step(p, s, x, d):  # type: ignore[no-untyped-def]
     for r in range(m):
         hear(p, s, m, r, x[r])
         s[LOUD], s[OVER] = listen(finite(x[r]), s[LOUD], s[OVER])
-    y = emit(p, s, m) + sound(p, s, m)
+    y = speak(p, s, m)
     if abs(d) < LARGEST:
         learn(p, s, m, d)
     else:
