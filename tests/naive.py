@@ -513,3 +513,52 @@ def cross_updated(x, e, taps, mu, model, probe, nu, settle, seed=1):
         if t >= settle:
             w = w - trust**2 * mu * f / energy * as_heard
     return np.array(outputs), s
+
+
+# Recursive filters
+
+
+def recursive(x, d, taps, poles, mu, filtered, smoothing=(), radius=0.999, weights=None):
+    """Outputs and weights (b, a) after each sample of the output error (filtered) or of SHARF, by a gradient step."""
+    w = np.zeros(taps + poles) if weights is None else np.array(weights, float)
+    y, fed, us, es, outputs, found = [], [], [], [], [], []
+    energies = np.zeros(2)
+    past = lambda line, n: np.pad(line[::-1][:n], (0, max(0, n - len(line))))  # noqa: E731
+    for t, (value, desired) in enumerate(zip(x, d, strict=True)):
+        b, a = w[:taps], w[taps:]
+        out = b @ past(x[: t + 1], taps) + a @ past(y, poles)
+        us.append(value + (a @ past(us, poles) if filtered else 0.0))
+        e = desired - out
+        v = e + np.dot(smoothing, past(es, len(smoothing)))
+        psi = [past(fed, poles), past(us, taps)]
+        now = np.array([max(psi[0] @ psi[0], poles * desired**2), psi[1] @ psi[1]])
+        energies = energies + (np.where(energies > 1e-280, np.minimum(now, 100 * energies), now) - energies) / (t + 1)
+        full = np.maximum(energies * np.maximum(1, np.array([poles, taps]) / (t + 1)), 0.2 * now)
+        step = mu * v / full[0] * psi[0] if full[0] else 0 * psi[0]
+        share = 1.0
+        while np.abs(np.roots(np.r_[1.0, -(a + share * step)])).max() >= radius and share > 2.0**-9:
+            share /= 2
+        new = a + share * step
+        if np.abs(np.roots(np.r_[1.0, -new])).max() >= radius:
+            new = a
+        w = np.concatenate([b + mu * v / full[1] * psi[1], new])
+        fed.append(out + (a @ past(fed, poles) if filtered else 0.0))
+        y.append(out)
+        es.append(e)
+        outputs.append(out)
+        found.append(w)
+    return np.array(outputs), np.array(found)
+
+
+def steiglitz_mcbride(x, d, taps, poles, rounds=50):
+    """The batch form: least squares behind the poles of the round before; (b, a)."""
+    from scipy import signal
+
+    a = np.zeros(poles)
+    for _ in range(rounds):
+        u, v = (signal.lfilter([1.0], np.r_[1.0, -a], one) for one in (x, d))
+        back = lambda one, k: np.r_[np.zeros(k), one[: len(one) - k]]  # noqa: E731
+        rows = np.column_stack([back(u, k) for k in range(taps)] + [back(v, k + 1) for k in range(poles)])
+        w = np.linalg.lstsq(rows, v, rcond=None)[0]
+        a = w[taps:]
+    return w

@@ -9,7 +9,7 @@ With m references x_r, error microphones e_k and for each of these a model s_k o
 g is mu, or mu by the energy in all filtered lines. The regressor x(n) and the lines x'_k(n) lie as in ``line.py``; a
 ring of each reference alone, as long as the model, is what the model is laid over.
 
-A sample of e that is more than ``FAR`` times its running root mean square counts as that much: a bang on the microphone
+A sample of e that is more than 10 times its running root mean square counts as that much: a bang on the microphone
 must not become a bang from the loudspeaker. Where an output has a ``LIMIT``, the weights shrink until it is kept (Qiu
 and Hansen 2001).
 """
@@ -22,7 +22,6 @@ from .._jit import helper, kernel, vector_kernel
 from .._jit.vectors import add_scaled, dot
 from .constants import LARGEST
 from .line import (
-    BURST,
     COUNT,
     FREE,
     OWN,
@@ -36,6 +35,7 @@ from .line import (
     finite,
     listen,
 )
+from .outliers import SHORT, within
 
 # p
 MU, NORMALISED, LEAK, REGULARISER, LIMIT, ERRORS, LENGTH = range(OWN, OWN + 7)
@@ -44,11 +44,6 @@ P_SIZE = OWN + 7
 # weights were given up
 WHERE, HEARD, DIVERGED = range(FREE, FREE + 3)
 SCALARS = FREE + 3
-
-FAR = 10.0  # root mean squares: Gaussian errors do not get there
-SHORT = 1000.0  # samples of that mean
-KNOWN = 100.0  # samples after which it is one
-QUIET = 1e-280  # a power below that is none
 
 
 @helper
@@ -134,25 +129,10 @@ def gain(p, s, m):  # type: ignore[no-untyped-def]
 
 
 @helper
-def within(s, at, e):  # type: ignore[no-untyped-def]
-    """An error as it counts, and its running power with it; none where it is no number."""
-    if not abs(e) < LARGEST:
-        return 0.0
-    power = s[at]
-    square = e * e
-    if s[HEARD] < KNOWN or power < QUIET:
-        s[at] = power + (square - power) / min(s[HEARD] + 1.0, SHORT)
-        return e
-    s[at] = power + (min(square, BURST * power) - power) * (1.0 / SHORT)
-    most = FAR * math.sqrt(power)
-    return min(max(e, -most), most)
-
-
-@helper
 def unlearn(p, s, m, k, g, e):  # type: ignore[no-untyped-def]
     """Descend the square of the error at microphone k."""
     n = m * int(p[TAPS])
-    e = within(s, powers(p, m) + k, e)
+    e = within(s, powers(p, m) + k, s[HEARD], e)
     at = filtered(p, m) + 2 * n * k + (int(s[POSITION]) + 1) * m
     add_scaled(s, WEIGHTS, -g * e, s, at, n)
 

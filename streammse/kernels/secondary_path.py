@@ -26,7 +26,6 @@ from .filtered_x import (
     P_SIZE,
     REGULARISER,
     SCALARS,
-    SHORT,
     WHERE,
     emit,
     gain,
@@ -35,10 +34,10 @@ from .filtered_x import (
     powers,
     turn,
     unlearn,
-    within,
 )
 from .filtered_x import LENGTH as PATH
 from .line import POSITION, REFERENCES, TAPS, UNLEARNT, WEIGHTS, as_if_full, finite, listen
+from .outliers import SHORT, within
 
 # p
 PROBE, STEP, SETTLE, SEED = range(P_SIZE, P_SIZE + 4)
@@ -114,7 +113,7 @@ def learn(p, s, m, e):  # type: ignore[no-untyped-def]
     h = more(p, m) + 1 + 2 * length
     u = WEIGHTS + n + (int(s[POSITION]) + 1) * m
     f = e - dot(s, of, s, probe, length)
-    eps = within(s, more(p, m), f - dot(s, h, s, u, n))
+    eps = within(s, more(p, m), s[HEARD], f - dot(s, h, s, u, n))
     heard = dot(s, probe, s, probe, length)
     full = p[PROBE] * p[PROBE] * length  # while its line fills, the probe counts as if it were full
     sure = 1.0
