@@ -272,3 +272,30 @@ def test_active_noise_files_verdict_and_status(
     with pytest.raises(SystemExit) as left:
         active.main(tmp_path)
     assert left.value.code == 1
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_iir_local_minimum_reaches_its_figures(seed: int) -> None:
+    local, story = told("iir_local_minimum", seed)
+    assert story.reached
+    np.testing.assert_allclose(story.lowest, (0.906, -0.311), atol=2e-3)  # as Johnson and Larimore print it
+    assert story.least == pytest.approx(0.277, abs=1e-3)
+    ends = np.array([one.path[-1, 0] for one in story.single])
+    assert ((np.abs(ends + 0.52) < 0.05) | (np.abs(ends - 0.906) < 0.05)).all()
+    assert {bool(end < 0.0) for end in ends} == {True, False}
+    assert local.left_over(ends[:1], story.single[0].path[-1, 1:])[0] == pytest.approx(0.976, abs=0.02)
+
+
+def test_iir_local_minimum_files_verdict_and_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local, result = told("iir_local_minimum", 0)
+    monkeypatch.setattr(local, "story", lambda: result)
+    local.main(tmp_path)
+    assert capsys.readouterr().out.strip().splitlines()[-1].startswith("reached: ")
+    assert len((tmp_path / "descents.csv").read_text().splitlines()) == 2 + local.SAMPLES // local.LOOK
+    assert (tmp_path / "iir-local-minimum.png").stat().st_size > 50_000
+    monkeypatch.setattr(local, "FREE", 0.1)
+    with pytest.raises(SystemExit) as left:
+        local.main(tmp_path)
+    assert left.value.code == 1

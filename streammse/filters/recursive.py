@@ -38,6 +38,7 @@ class RecursiveFilter(Predictor):
     radius: float = param(0.999, "of the circle that no pole leaves", above=0.0, below=1.0, kw_only=True, slot=k.RADIUS)
 
     _gain: ClassVar[Function]
+    _probes: ClassVar = {"radius": {"radius": 0.05}}
 
     @property
     def _p_size(self) -> int:  # type: ignore[override]
@@ -468,7 +469,7 @@ class SHARF(GradientRecursiveFilter):
 
     _worst = "starts * (taps + poles ** 2 + len(smoothing))"
     _variants = ({"smoothing": (-0.4, 0.1)},)
-    _probes: ClassVar = {"smoothing": {"smoothing": (0.5,)}}
+    _probes: ClassVar = {**RecursiveFilter._probes, "smoothing": {"smoothing": (0.5,)}}
 
     def _smoothed(self) -> int:
         return len(self.smoothing)
