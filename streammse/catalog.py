@@ -48,6 +48,8 @@ _WHERE = {
     "OutputError": "filters.recursive",
     "GaussNewtonIIR": "filters.recursive",
     "SHARF": "filters.recursive",
+    "LatticeNotch": "denoise.notch",
+    "AdaptiveNotch": "denoise.notch",
     "NoiseCanceller": "denoise.canceller",
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",

@@ -30,7 +30,7 @@ from functools import cache
 from .._jit import Function, helper, kernel
 from .._jit.vectors import dot
 from . import triangle
-from .constants import LARGEST
+from .constants import LARGEST, SMALLEST
 from .line import BURST, HORIZON
 from .outliers import QUIET, SHORT, within
 
@@ -95,8 +95,8 @@ def push(s, at, n, x):  # type: ignore[no-untyped-def]
 
 @helper
 def bounded(x):  # type: ignore[no-untyped-def]
-    """A number, whatever comes."""
-    return x if abs(x) < LARGEST else 0.0
+    """A number, whatever comes; what fades away becomes silence before its digits go."""
+    return x if SMALLEST < abs(x) < LARGEST else 0.0
 
 
 @helper
