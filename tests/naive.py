@@ -470,6 +470,29 @@ def complex_transversal(x, d, taps, gain):
         if np.isfinite(d[t]):
             e = d[t] - y
             w = w + gain(e, t) * np.conj(e) * line
+# Filtered-x
+
+
+def filtered_x(x, e, taps, mu, models, leak=0.0, regulariser=None):
+    """Outputs and the weights (m, taps) after each sample; x is (T, m), e (T, M), models (M, L)."""
+    T, m = x.shape
+    as_heard = [[np.convolve(x[:, r], s)[:T] for r in range(m)] for s in models]
+    w, outputs, weights, power, seen = np.zeros((m, taps)), [], [], 0.0, 0
+    for t in range(T):
+        lines = [[np.pad(one[: t + 1], (taps, 0))[: -taps - 1 : -1] for one in heard] for heard in (x.T, *as_heard)]
+        outputs.append(np.sum(w * lines[0]))
+        energy = 1.0
+        if regulariser is not None:
+            for r in range(m):
+                for heard in as_heard:
+                    value = heard[r][t] ** 2
+                    if power or value:
+                        seen += 1
+                        power += (min(value, 100 * power) - power) / seen if power else value / seen
+            most = m * taps * len(models)
+            energy = np.sum(np.square(lines[1:])) + power * max(0, most - seen) + regulariser * most * power
+        step = mu / energy if energy else 0.0
+        w = (1 - mu * leak) * w - step * sum(e[t, k] * np.array(lines[k + 1]) for k in range(len(models)))
         weights.append(w)
     return np.array(outputs), np.array(weights)
 
@@ -727,3 +750,82 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
         else:
             caution /= 1.1 if after < 1.25 * before else 1.0 + np.sqrt(after / before)
     return y, np.concatenate([back(one)[:block] for one in W])[:taps], caution
+def park_miller(seed, samples):
+    """Uniform numbers of mean 0 and variance 1."""
+    found = []
+    for _ in range(samples):
+        seed = 16807 * seed % 2147483647
+        found.append(np.sqrt(3) * (2 * seed / 2147483647 - 1))
+    return np.array(found)
+
+
+def cross_updated(x, e, taps, mu, model, probe, nu, settle, seed=1):
+    """Zhang's system for one reference, with trust, without regulariser: outputs, and the model at the end."""
+    T, L = len(x), len(model)
+    v, s, h, w = probe * park_miller(seed, T), np.array(model, float), np.zeros(taps), np.zeros(taps)
+    lined = lambda one, n, t: np.pad(one[: t + 1], (n, 0))[: -n - 1 : -1]  # noqa: E731
+    heard, outputs, squares = np.zeros(T), [], []
+    for t in range(T):
+        heard[t] = s @ lined(x, L, t)
+        u, as_heard, probes = lined(x, taps, t), lined(heard, taps, t), lined(v, L, t)
+        outputs.append(w @ u + v[t])
+        f = e[t] - s @ probes
+        eps = f - h @ u
+        squares.append(eps**2)
+        trust = min(1.0, 0.1 * (2 - nu) * probe**2 * (s @ s) / (nu * np.mean(squares))) if t >= settle else 1.0
+        s = s + max(trust, 0.05) * nu * eps * probes / max(probes @ probes, L * probe**2)
+        h = h + 0.3 * eps * u / (u @ u + np.mean(x[: t + 1] ** 2) * max(0, taps - t - 1))
+        began = np.flatnonzero(heard)[0] if heard.any() else t
+        energy = as_heard @ as_heard + np.mean(heard[began : t + 1] ** 2) * max(0, taps - (t - began) - 1)
+        if t >= settle:
+            w = w - trust**2 * mu * f / energy * as_heard
+    return np.array(outputs), s
+
+
+# Recursive filters
+
+
+def recursive(x, d, taps, poles, mu, filtered, smoothing=(), radius=0.999, weights=None):
+    """Outputs and weights (b, a) after each sample of the output error (filtered) or of SHARF, by a gradient step."""
+    w = np.zeros(taps + poles) if weights is None else np.array(weights, float)
+    y, fed, us, es, outputs, found = [], [], [], [], [], []
+    energies = np.zeros(2)
+    past = lambda line, n: np.pad(line[::-1][:n], (0, max(0, n - len(line))))  # noqa: E731
+    for t, (value, desired) in enumerate(zip(x, d, strict=True)):
+        b, a = w[:taps], w[taps:]
+        out = b @ past(x[: t + 1], taps) + a @ past(y, poles)
+        us.append(value + (a @ past(us, poles) if filtered else 0.0))
+        e = desired - out
+        v = e + np.dot(smoothing, past(es, len(smoothing)))
+        psi = [past(fed, poles), past(us, taps)]
+        now = np.array([max(psi[0] @ psi[0], poles * desired**2), psi[1] @ psi[1]])
+        energies = energies + (np.where(energies > 1e-280, np.minimum(now, 100 * energies), now) - energies) / (t + 1)
+        full = np.maximum(energies * np.maximum(1, np.array([poles, taps]) / (t + 1)), 0.2 * now)
+        step = mu * v / full[0] * psi[0] if full[0] else 0 * psi[0]
+        share = 1.0
+        while np.abs(np.roots(np.r_[1.0, -(a + share * step)])).max() >= radius and share > 2.0**-9:
+            share /= 2
+        new = a + share * step
+        if np.abs(np.roots(np.r_[1.0, -new])).max() >= radius:
+            new = a
+        w = np.concatenate([b + mu * v / full[1] * psi[1], new])
+        fed.append(out + (a @ past(fed, poles) if filtered else 0.0))
+        y.append(out)
+        es.append(e)
+        outputs.append(out)
+        found.append(w)
+    return np.array(outputs), np.array(found)
+
+
+def steiglitz_mcbride(x, d, taps, poles, rounds=50):
+    """The batch form: least squares behind the poles of the round before; (b, a)."""
+    from scipy import signal
+
+    a = np.zeros(poles)
+    for _ in range(rounds):
+        u, v = (signal.lfilter([1.0], np.r_[1.0, -a], one) for one in (x, d))
+        back = lambda one, k: np.r_[np.zeros(k), one[: len(one) - k]]  # noqa: E731
+        rows = np.column_stack([back(u, k) for k in range(taps)] + [back(v, k + 1) for k in range(poles)])
+        w = np.linalg.lstsq(rows, v, rcond=None)[0]
+        a = w[taps:]
+    return w
