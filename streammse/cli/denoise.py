@@ -126,10 +126,6 @@ def denoise(
         from ..scalar import counted
 
         _distinct(source, reference or [], output, plot, checkpoint, dead_letters, log)
-        if checkpoint is not None and time is not None:
-            raise RefusedError(
-                "rows that wait for the watermark are in no checkpoint: --time or --checkpoint, not both"
-            )
         name = _method(method, reference)
         letters = flow.letters(dead_letters, strict)
         opened = io.source(
