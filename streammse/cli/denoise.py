@@ -145,10 +145,6 @@ def denoise(
         from ..scalar import counted
 
         _distinct(source, reference or [], output, plot, checkpoint, dead_letters, log)
-        if checkpoint is not None and time is not None:
-            raise RefusedError(
-                "rows that wait for the watermark are in no checkpoint: --time or --checkpoint, not both"
-            )
         name = _method(method, reference)
         if filter is not None and name != "cancel":
             raise RefusedError(f"--filter is for method cancel, got {name}: name what hears the noise with --reference")
