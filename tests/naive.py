@@ -470,6 +470,10 @@ def complex_transversal(x, d, taps, gain):
         if np.isfinite(d[t]):
             e = d[t] - y
             w = w + gain(e, t) * np.conj(e) * line
+        weights.append(w)
+    return np.array(outputs), np.array(weights)
+
+
 # Filtered-x
 
 
@@ -626,6 +630,8 @@ def rls(rows, d, prior, keep=lambda e, q: 1.0, weigh=lambda e, d: 1.0):
         P = (P - np.outer(k, u @ P)) / forgetting
         P = (P + P.T) / 2
     return np.array(out), w
+
+
 def normalised(x, d, taps, regulariser, update):
     """Outputs, and the weights (m, taps), of ``update(w, u, e, energy, floor, P) -> w``; P the power of d so far.
 
@@ -685,6 +691,8 @@ def attracted(mu, pull, slope=0.0):
         return w + mu * e * u / E - mu * pull * unit / w.size * energy / E * towards
 
     return update
+
+
 # Block LMS and its form in the frequency domain: Haykin 2014, ch. 8
 
 
@@ -750,6 +758,8 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
         else:
             caution /= 1.1 if after < 1.25 * before else 1.0 + np.sqrt(after / before)
     return y, np.concatenate([back(one)[:block] for one in W])[:taps], caution
+
+
 def park_miller(seed, samples):
     """Uniform numbers of mean 0 and variance 1."""
     found = []

@@ -86,7 +86,9 @@ class Notch(Denoiser):
         s[k.MEMORY] = max(100.0, 10.0 / width)
         even = np.linspace(0.0, 0.5, 2 * self.tones + 1)[1::2]
         found = even if self.start is None else np.array(self.start) / self.rate
-        s[k.SECTIONS :].reshape(self.tones, k.EACH)[:, k.WHERE] = self._place(np.asarray(2.0 * math.pi * found, dtype=np.float64))
+        s[k.SECTIONS :].reshape(self.tones, k.EACH)[:, k.WHERE] = self._place(
+            np.asarray(2.0 * math.pi * found, dtype=np.float64)
+        )
 
     @property
     def frequencies(self) -> Array:

@@ -185,13 +185,13 @@ class Windowed(Estimator):
         return int(self._s[DROPPED])
 
     def _update_row(self, y_true: float, y_pred: float, weight: Any = None, time: Any = None) -> float:
-        if self._checked_weights("weight", weight):
+        if self._given("weight", weight):
             weight = float(weight)
             if not 0.0 <= weight < math.inf:
                 raise ValueError(f"weight must be finite and not negative, got {weight}")
         else:
             weight = 1.0
-        if self._checked_weights("time", time):
+        if self._given("time", time):
             time = float(time)
             if not math.isfinite(time):
                 raise ValueError(f"time must be finite, in seconds, got {time}")
@@ -255,7 +255,7 @@ class Windowed(Estimator):
         same_length(truth, prediction, "y_true", "y_pred", rows)
         if weight is None and time is None and self._channels == 1:
             return prediction, truth
-        weighted, timed = self._checked_weights("weight", weight), self._given("time", time)
+        weighted, timed = self._given("weight", weight), self._given("time", time)
         x = np.zeros((*truth.shape, 3))
         x[..., 0], x[..., 1] = prediction, 1.0
         if weighted:
