@@ -45,6 +45,7 @@ _WHERE = {
     "VariableForgettingRLS": "filters.variable_forgetting",
     "QRRLS": "filters.qr_rls",
     "SlidingWindowRLS": "filters.window_rls",
+    "LatticeRLS": "filters.lattice",
     "NoiseCanceller": "denoise.canceller",
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",

@@ -15,6 +15,15 @@ from ..snapshot import COUNTABLE
 from .transversal import TransversalFilter
 
 
+def remember(forgetting: float, weights: int) -> None:
+    """ValueError where so little is remembered that the weights cannot be told from one another."""
+    least = math.exp(-rls.SPAN / weights)
+    if forgetting < least:
+        raise ValueError(
+            f"forgetting must be at least {math.ceil(1e4 * least) / 1e4:g} for {weights} weights, got {forgetting:g}"
+        )
+
+
 class RLS(TransversalFilter):
     r"""Recursive least squares: at every sample the weights that fit all samples so far best, the old ones less.
 
@@ -96,12 +105,7 @@ class RLS(TransversalFilter):
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"taps": 5, "references": 2, "forgetting": 0.95},)
 
     def _check(self) -> None:
-        least = math.exp(-rls.SPAN / self._total)
-        if self.forgetting < least:
-            raise ValueError(
-                f"forgetting must be at least {math.ceil(1e4 * least) / 1e4:g} for {self._total} weights, "
-                f"got {self.forgetting:g}"
-            )
+        remember(self.forgetting, self._total)
 
     def _steps(self) -> line.Steps:
         return line.steps(rls.learn)

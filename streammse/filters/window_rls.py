@@ -11,7 +11,7 @@ from .qr_rls import SquareRootFilter
 
 
 class SlidingWindowRLS(SquareRootFilter):
-    r"""Recursive least squares over the last W samples, each with the same weight, and nothing of those before.
+    r"""Recursive least squares over the last W samples that were learnt, each with the same weight, and no others.
 
     .. math::
 
@@ -68,16 +68,14 @@ class SlidingWindowRLS(SquareRootFilter):
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"taps": 5, "references": 2, "window": 17},)
 
     def _steps(self) -> line.Steps:
-        return line.steps(window_rls.learn, window_rls.reach)
-
-    def _further(self) -> int:
-        return self.window
+        return line.steps(window_rls.learn)
 
     def _size(self) -> int:
         return window_rls.size(self.taps, self.references, self.window)
 
     def _indices(self) -> list[Index]:
-        return [*super()._indices(), (window_rls.PLACE, 0, self.window - 1), (window_rls.SIDE, 0, 1)]
+        places: list[Index] = [(window_rls.SIDE, 0, 1), (window_rls.FULL, 0, 1)]
+        return [*super()._indices(), (window_rls.PLACE, 0, self.window - 1), *places]
 
     def _triangles(self) -> tuple[int, ...]:
         first = window_rls.start(self.taps, self.references, self.window)

@@ -39,17 +39,17 @@ def _hear(s, at, m, r, x, keep):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _level(s, at, m, r, x):  # type: ignore[no-untyped-def]
+def level(s, at, m, r, x):  # type: ignore[no-untyped-def]
     """The median of the squares of reference r, without its zeros: no click and no burst moves it far."""
-    level = s[at + LEVEL * m + r]
+    median = s[at + LEVEL * m + r]
     if x != 0.0:
         square = x * x
         heard = min(s[at + HEARD * m + r] + 1.0, HORIZON)
         step = min(0.5, PACE / heard)
-        level = square if level == 0.0 else level * (1.0 + step if square > level else 1.0 - step)
-        s[at + LEVEL * m + r] = level
+        median = square if median == 0.0 else median * (1.0 + step if square > median else 1.0 - step)
+        s[at + LEVEL * m + r] = median
         s[at + HEARD * m + r] = heard
-    return level
+    return median
 
 
 @rare
@@ -57,9 +57,9 @@ def _several(s, at, u, n, m, keep):  # type: ignore[no-untyped-def]
     """The energy of the row in average rows, that of each reference relative to its own; 0 where it is silent."""
     loud = False
     for r in range(m):
-        level = _level(s, at, m, r, s[u + n - m + r])
+        median = level(s, at, m, r, s[u + n - m + r])
         for i in range(u + r, u + n, m):
-            loud = loud or s[i] * s[i] > QUIET * level
+            loud = loud or s[i] * s[i] > QUIET * median
     total = 0.0
     if loud:
         for r in range(m):
@@ -77,7 +77,7 @@ def weight(s, at, u, n, m, keep):  # type: ignore[no-untyped-def]
     if m == 1:
         x = s[u + n - 1]
         row = dot(s, u, s, u, n)
-        if row > QUIET * n * _level(s, at, 1, 0, x):
+        if row > QUIET * n * level(s, at, 1, 0, x):
             total = row * _hear(s, at, 1, 0, x, keep)
     else:
         total = _several(s, at, u, n, m, keep)

@@ -52,6 +52,7 @@ FAITH = 1e-8  # errors are not taken to be smaller than this share of the power 
 SURPRISE = 10.0  # an error counts in the noise for at most so many times its power
 DEEPEST = 1e-6  # the noise is not taken to be smaller than this share of the error of late
 SPAN = 9.0  # n samples are never forgotten by more than exp(-SPAN): what FLOOR bounds is looked at once in so many
+ABSURD = 1e200  # an error that is no number any more, or soon
 LEAST = 1e-200  # what decays ends before the subnormal numbers
 SMALL = 2.0**-40  # from here on mu begins anew
 
@@ -237,7 +238,7 @@ def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
     s[MU] *= keep
     gain = 1.0 / (s[MU] / omega + leverage)
     s[GAIN] = gain
-    if abs(e) > SMALLEST:
+    if SMALLEST < abs(e) < ABSURD:
         add_scaled(s, line.WEIGHTS, e * gain, s, q, n)
     if s[MU] < SMALL:
         _rescale(s, n, m)
