@@ -118,6 +118,7 @@ class RLS(TransversalFilter):
 
     def _indices(self) -> list[Index]:
         own = [(rls.NEXT, 0, self._total - 1), (rls.SIDE, 0, 1), (rls.RESTARTS, 0, COUNTABLE)]
+        own.append((rls.BEGUN, 0, self.references))
         return [*super()._indices(), *own]
 
     @property

@@ -23,19 +23,18 @@ PACE = 4.0  # by how much the logarithm of the level goes up or down, times the 
 
 @helper
 def _hear(s, at, m, r, x, keep):  # type: ignore[no-untyped-def]
-    """Samples per energy of reference r within the memory, after one more."""
+    """The energy of reference r within the memory and over how many samples, after one more."""
     energy = s[at + ENERGY * m + r]
     count = s[at + COUNT * m + r]
     if x != 0.0:
         square = x * x
-        if energy == 0.0:
-            energy, count = square, 1.0
-        else:
-            energy = keep * energy + min(square, BURST * energy / count)
-            count = keep * count + 1.0
+        if energy > 0.0 and square * count > BURST * energy:  # a division is dear
+            square = BURST * energy / count
+        energy = keep * energy + square
+        count = keep * count + 1.0
         s[at + ENERGY * m + r] = energy
         s[at + COUNT * m + r] = count
-    return count / energy if energy > 0.0 else 0.0
+    return energy, count
 
 
 @helper
@@ -66,22 +65,26 @@ def _several(s, at, u, n, m, keep):  # type: ignore[no-untyped-def]
             row = 0.0
             for i in range(u + r, u + n, m):
                 row += s[i] * s[i]
-            total += row * _hear(s, at, m, r, s[u + n - m + r], keep)
+            energy, count = _hear(s, at, m, r, s[u + n - m + r], keep)
+            if energy > 0.0:
+                total += row * count / energy
     return total
 
 
 @helper
 def weight(s, at, u, n, m, keep):  # type: ignore[no-untyped-def]
     """What a row counts for, so that it is no more than BURST average ones; 0 where it is silent."""
-    total = 0.0
+    limit = BURST * n
     if m == 1:
         x = s[u + n - 1]
         row = dot(s, u, s, u, n)
-        if row > QUIET * n * level(s, at, 1, 0, x):
-            total = row * _hear(s, at, 1, 0, x, keep)
+        if not row > QUIET * n * level(s, at, 1, 0, x):
+            return 0.0
+        energy, count = _hear(s, at, 1, 0, x, keep)
+        row *= count
+        limit *= energy
     else:
-        total = _several(s, at, u, n, m, keep)
-    limit = BURST * n
-    if total > limit:
-        return limit / total
-    return 1.0 if total > 0.0 else 0.0
+        row = _several(s, at, u, n, m, keep)
+        if row == 0.0:
+            return 0.0
+    return limit / row if row > limit else 1.0

@@ -71,11 +71,13 @@ def _heard_first(p, s, at, t, u, n, m):  # type: ignore[no-untyped-def]
                     s[one + triangle.D * long + i] = p[REGULARISER] * x * x
 
 
-@helper
-def _fold(s, t, row, n, root, learn, d, weight):  # type: ignore[no-untyped-def]
-    """A row into a triangle or out of it; the output."""
+@rare
+def _fold(s, t, row, n, keep, root, learn, d, weight):  # type: ignore[no-untyped-def]
+    """A row into a triangle or out of it; the output. It is long, and called three times a sample."""
     for i in range(n):
         s[t + i] = root * s[row + i]
+    if learn and weight > 0.0:
+        triangle.listen(s, t, n, keep, True)
     return triangle.fold(s, t, n, 1.0, FLOOR, learn, root * d if learn else 0.0, weight) / root
 
 
@@ -98,24 +100,17 @@ def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
     else:
         s[line.UNLEARNT] += 1.0
     if omega == 0.0:
-        return _fold(s, now, u, n, 1.0, False, d, 1.0)
+        return _fold(s, now, u, n, keep, 1.0, False, d, 1.0)
     root = math.sqrt(omega)
-    for i in range(n):
-        s[now + i] = root * s[u + i]
-    triangle.listen(s, now, n, keep, True)
-    y = _fold(s, now, u, n, root, True, d, 1.0)
+    y = _fold(s, now, u, n, keep, root, True, d, 1.0)
     place = int(s[PLACE])
     row = rows + place * (n + 1)
     if s[FULL] > 0.0:
-        _fold(s, now, row, n, 1.0, True, s[row + n], -1.0)
+        _fold(s, now, row, n, keep, 1.0, True, s[row + n], -1.0)
     for i in range(n):
         s[row + i] = root * s[u + i]
     s[row + n] = root * d
-    fresh = t[1 - int(s[SIDE])]
-    for i in range(n):
-        s[fresh + i] = s[row + i]
-    triangle.listen(s, fresh, n, keep, True)
-    triangle.fold(s, fresh, n, 1.0, FLOOR, True, root * d, 1.0)
+    _fold(s, t[1 - int(s[SIDE])], u, n, keep, root, True, d, 1.0)
     if place + 1 < window:
         s[PLACE] = place + 1
     else:
