@@ -9,7 +9,7 @@ from scipy.signal import lfilter
 import streammse as sm
 
 from .. import naive
-from ..test_least_squares import PATH
+from ..test_least_squares import PATH, nasty
 
 BLOCK, BLOCKS = 500_000, 20
 
@@ -50,3 +50,18 @@ def test_a_sine_for_ten_million_samples(name: str) -> None:
         assert np.std(e[10_000:]) < 0.0101
         known = f.weights if k == 0 else known  # after the start, which follows the first samples
         assert np.abs(f.weights - known).max() < 0.2
+
+
+@pytest.mark.parametrize("name", ["constant", "sine", "spike", "quiet"])
+def test_why_there_is_no_fast_transversal_filter(name: str) -> None:
+    """Stabilised as in the literature it is recursive least squares on noise, and breaks down elsewhere."""
+    samples = 100_000
+    noise = np.random.default_rng(13).standard_normal(samples)
+    white = lfilter(PATH, [1.0], noise)
+    out = naive.fast_transversal(noise[:3000], white[:3000], 8, 0.99, 1.0)
+    np.testing.assert_allclose(out[2500:], white[2500:3000], atol=1e-6)
+    x = nasty(samples)[name]
+    d = lfilter(PATH, [1.0], x) + 0.01 * np.std(x) * noise
+    with np.errstate(all="ignore"):
+        assert len(naive.fast_transversal(x, d, 8, 0.99, np.mean(x[:100] ** 2))) < samples
+    assert np.std((d - sm.LatticeRLS(8, 0.99).run(x, d))[-1000:]) < 0.02 * np.sqrt(np.mean(x**2)) + 1e-12
