@@ -58,9 +58,11 @@ class RLS(TransversalFilter):
     ValueError
         When so little is remembered that the weights cannot be told from one another: lambda^n below exp(-9).
 
-    Notes ----- Cost: 1.5 n^2 + O(n) multiplications a sample for n weights in all, n^2 / 2 numbers of state. Only the
-    lower triangle of P is held, so that it is symmetric by construction, and each of its numbers is read and written
-    once a sample.
+    Notes
+    -----
+    Cost: 1.5 n^2 + O(n) multiplications a sample for n weights in all, n^2 / 2 numbers of state. Only the lower
+    triangle of P is held, so that it is symmetric by construction, and each of its numbers is read and written once a
+    sample.
 
     What is learnt is the formula above, to rounding, where the input is steady and excites all directions. Elsewhere:
 
@@ -74,14 +76,15 @@ class RLS(TransversalFilter):
     - Where rounding would make P indefinite all the same, it begins anew and the weights stay (``restarts`` counts).
       An ill-conditioned input is rather a case for `QRRLS`, which holds the same solution to twice the digits.
 
-    In the steady state the excess mean squared error on a stationary path is about (1 - lambda) n / (1 + lambda) times
-    the noise power (Haykin eq. 10.71 with the memory of 1 / (1 - lambda^2) squared weights).
+    In the steady state the excess mean squared error on a steady path is about n (1 - lambda) / (1 + lambda) times the
+    noise power, as long as 1 / (1 - lambda) is several times n.
 
     References
     ----------
     R. L. Plackett, "Some theorems in least squares", Biometrika 37, 1950, pp. 149-157.
     S. Haykin, Adaptive Filter Theory, 5th ed., 2014, ch. 10.
-    A. H. Sayed, Adaptive Filters, 2008, ch. 30.
+    E. Eleftheriou and D. D. Falconer, "Tracking properties and steady-state performance of RLS adaptive filter
+    algorithms", IEEE Trans. Acoustics, Speech, and Signal Processing 34, 1986, pp. 1097-1110.
 
     Examples
     --------

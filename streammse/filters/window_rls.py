@@ -31,10 +31,12 @@ class SlidingWindowRLS(SquareRootFilter):
     references : int
         Number m of input signals, as in `RLS`. Fixed.
 
-    Notes ----- Cost: 3 n^2 + O(n) multiplications and 6 n divisions a sample for n weights in all, n^2 numbers of
-    state, and 2 W for each input. A new row is rotated into the triangle of `QRRLS`, and one that has left the window
-    out of it. Rounding would leave traces of rows that have gone; so a second triangle takes in the new rows alone and
-    takes the place of the first every W samples: no error lives longer than that, whatever has been in the window.
+    Notes
+    -----
+    Cost: 3 n^2 + O(n) multiplications and 6 n divisions a sample for n weights in all, n^2 numbers of state, and 2 W
+    for each input. A new row is rotated into the triangle of `QRRLS`, and one that has left the window out of it.
+    Rounding would leave traces of rows that have gone; so a second triangle takes in the new rows alone and takes the
+    place of the first every W samples: no error lives longer than that, whatever has been in the window.
 
     Bursts in the input and silence are treated as in `RLS`; a sample that teaches nothing takes its place in the
     window.
