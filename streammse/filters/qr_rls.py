@@ -28,7 +28,7 @@ class SquareRootFilter(TransversalFilter):
 
     @weights.setter
     def weights(self, values: ArrayLike) -> None:
-        given = line.oldest_first(self._given(values), self.references)
+        given = line.oldest_first(self._checked_weights(values), self.references)
         for at in self._triangles():
             triangle.set_weights(self._s, at, given)
 

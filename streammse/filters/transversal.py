@@ -67,9 +67,10 @@ class TransversalFilter(Predictor):
 
     @weights.setter
     def weights(self, values: ArrayLike) -> None:
-        self._s[line.WEIGHTS : line.WEIGHTS + self._total] = line.oldest_first(self._given(values), self.references)
+        given = line.oldest_first(self._checked_weights(values), self.references)
+        self._s[line.WEIGHTS : line.WEIGHTS + self._total] = given
 
-    def _given(self, values: ArrayLike) -> NDArray[np.float64]:
+    def _checked_weights(self, values: ArrayLike) -> NDArray[np.float64]:
         """Weights that somebody sets, checked."""
         given = real_array(values, "weights")
         wanted = (self.taps,) if self.references == 1 else (self.references, self.taps)

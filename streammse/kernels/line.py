@@ -40,13 +40,20 @@ def finite(x: float) -> float:
 
 
 @helper
-def listen(x: float, power: float, count: float) -> tuple[float, float]:
-    """The running power of the input with one more sample, and over how many; silence at the start does not count."""
+def hear(square: float, power: float, count: float) -> tuple[float, float]:
+    """The running power of the input with one more square, and over how many; silence at the start does not count."""
     if power == 0.0:
-        return x * x, 1.0
+        return square, 1.0
     k = count + 1.0 if count < HORIZON else HORIZON
-    square = min(x * x, BURST * power)
+    square = min(square, BURST * power)
     return power + (square - power) * (1.0 / k), k
+
+
+@helper
+def listen(x: float, power: float, count: float) -> tuple[float, float]:
+    """The same with one more sample."""
+    heard: tuple[float, float] = hear(x * x, power, count)
+    return heard
 
 
 @helper
