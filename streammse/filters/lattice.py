@@ -58,7 +58,7 @@ class LatticeRLS(Predictor):
     even where it is stabilised (tests/soak/test_least_squares.py shows it), so there is none here.
 
     Silence, and pauses 80 dB below the level, are treated as in `RLS`. No energy of an error of prediction is taken to
-    be less than 1e-16 of that of the input. ``weights`` take n^2 multiplications when somebody asks for them.
+    be less than 1e-12 of that of the input. ``weights`` take n^2 multiplications when somebody asks for them.
 
     References
     ----------

@@ -40,7 +40,7 @@ HEARING = 3
 STAGES = 8
 FORWARD, BACKWARD, OVER, KF, KB, WEIGHT, BETA, GAMMA = range(8)
 
-FLOOR = 1e-16  # the least energy of an error of prediction, relative to that of the input
+FLOOR = 1e-12  # the least energy of an error of prediction, relative to that of the input
 TINY = 1e-280
 FURTHEST = 1e100  # what stands for the prior of a stage that the input takes long to reach
 

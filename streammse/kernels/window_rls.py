@@ -21,7 +21,7 @@ WINDOW, REGULARISER = range(line.OWN, line.OWN + 2)
 # s
 PLACE, SIDE, FULL = range(line.FREE, line.FREE + 3)
 
-FLOOR = 1e-16
+FLOOR = 1e-12
 
 
 def start(taps: int, references: int, window: int) -> int:
