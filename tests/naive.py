@@ -662,6 +662,8 @@ def fast_transversal(x, d, taps, forgetting, energy):
         if not abs(out[-1]) < 1e6 * (1.0 + abs(wanted)):
             break
     return np.array(out)
+
+
 def normalised(x, d, taps, regulariser, update):
     """Outputs, and the weights (m, taps), of ``update(w, u, e, energy, floor, P) -> w``; P the power of d so far.
 
