@@ -46,6 +46,7 @@ _WHERE = {
     "VariableForgettingRLS": "filters.variable_forgetting",
     "QRRLS": "filters.qr_rls",
     "SlidingWindowRLS": "filters.window_rls",
+    "LatticeRLS": "filters.lattice",
     "FDAF": "filters.frequency",
     "PBFDAF": "filters.frequency",
     "FilteredXLMS": "filters.filtered_x",

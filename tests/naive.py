@@ -632,6 +632,38 @@ def rls(rows, d, prior, keep=lambda e, q: 1.0, weigh=lambda e, d: 1.0):
     return np.array(out), w
 
 
+def fast_transversal(x, d, taps, forgetting, energy):
+    """The stabilised fast transversal filter, one input: outputs until they are no numbers any more or absurd.
+
+    D. T. M. Slock and T. Kailath, "Numerically stable fast transversal filters for recursive least squares adaptive
+    filtering", IEEE Trans. Signal Processing 39, 1991, pp. 92-114; with their 1.5, 2.5 and 1 for the feedback.
+    """
+    w, forward, backward, gain = np.zeros((4, taps))
+    line, before, now = np.zeros(taps + 1), 1.0, 1.0
+    ahead = behind = energy
+    out = []
+    for value, wanted in zip(x, d, strict=True):
+        line = np.concatenate([[value], line[:-1]])
+        e = line[0] - forward @ line[1:]
+        longer = np.concatenate([[0.0], gain]) + e / (forgetting * ahead) * np.concatenate([[1.0], -forward])
+        both = before + longer[0] * e
+        forward = forward + gain * (e / before)
+        ahead = 1.0 / (1.0 / (forgetting * ahead) - longer[0] ** 2 / both)
+        last = longer[-1]
+        computed, summed = forgetting * behind * last, line[-1] - backward @ line[:-1]
+        one, two = 1.5 * summed - 0.5 * computed, 2.5 * summed - 1.5 * computed
+        now = both - last * summed
+        gain = longer[:-1] + last * backward
+        behind = forgetting * behind + two * two / now
+        backward = backward + gain * (one / now)
+        before = 1.0 + gain @ line[:-1]
+        out.append(w @ line[:-1])
+        w = w + gain * ((wanted - out[-1]) / before)
+        if not abs(out[-1]) < 1e6 * (1.0 + abs(wanted)):
+            break
+    return np.array(out)
+
+
 def normalised(x, d, taps, regulariser, update):
     """Outputs, and the weights (m, taps), of ``update(w, u, e, energy, floor, P) -> w``; P the power of d so far.
 
