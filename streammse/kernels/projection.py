@@ -184,7 +184,7 @@ def learning(order: int) -> Any:
             put(s, known + j, get(s, known + 1 + j))
         put(s, added + order - 1, floor)
         put(s, known + order - 1, 1.0 if heard else 0.0)
-        put(s, errors + order - 1, e if heard else 0.0)
+        put(s, errors + order - 1, e if heard and abs(e) > SMALLEST else 0.0)
         factorise(s, at, order, width)
         if not heard:
             s[UNLEARNT] += 1.0
