@@ -1,4 +1,4 @@
-"""Affine projection over ten million samples: what it keeps is what the line says, to rounding, at the end as before."""
+"""Affine projection over ten million samples: at the end what it keeps is what the line says, to rounding."""
 
 from __future__ import annotations
 
