@@ -521,3 +521,53 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
         else:
             caution /= 1.1 if after < 1.25 * before else 1.0 + np.sqrt(after / before)
     return y, np.concatenate([back(one)[:block] for one in W])[:taps], caution
+
+
+def echo(far, mic, taps, block, mu, drift, regulariser):
+    """Both filters of the echo canceller by the definition; the outputs, the weights, how often they were taken."""
+    parts, n, keep = -(-taps // block), 2 * block, np.exp(-block / 2560.0)
+    F = np.exp(-2j * np.pi * np.outer(np.arange(block) + 0.25, np.arange(n)) / block)
+
+    def back(X):
+        return np.real(np.conj(F).T @ X) / block
+
+    def cut(X, k):
+        time = back(X)
+        time[min(block, taps - k * block) :] = 0.0
+        return F @ time
+
+    def padded(e):
+        return F @ np.concatenate([np.zeros(block), e])
+
+    X, W, V = (np.zeros((parts, block), complex) for _ in range(3))
+    U, noise, average, power, careful, fast, heard, turn, taken = np.zeros((parts, block)), 0, 0, 0, 0, 0, 0, 0, 0
+    x, clean = np.concatenate([np.zeros(block), far]), np.zeros(len(mic) // block * block)
+    for m in range(len(mic) // block):
+        at = slice(m * block, (m + 1) * block)
+        X = np.concatenate([[F @ x[m * block : m * block + n]], X[:-1]])
+        e, f = (mic[at] - back((X * one).sum(axis=0))[block:] for one in (W, V))
+        clean[at], square = e, np.abs(X) ** 2
+        power += (np.mean(far[at] ** 2) - power) / (m + 1)
+        careful, fast = keep * careful + np.sum(e**2), keep * fast + np.sum(f**2)
+        heard = keep * heard + np.sum(mic[at] ** 2)
+        R, E, H = 0.5 * np.sum(square * U, axis=0), padded(e), padded(f)
+        noise = 0.6 * noise + 0.4 * np.abs(E) ** 2
+        energy = 0.5 * np.sum(square, axis=0) * parts / min(m + 1, parts)
+        average = 0.9 * average + 0.1 * energy
+        H = mu * H / (np.maximum(average, energy) + regulariser * block * parts * power)
+        V = V + np.conj(X) * H
+        W = W + U * np.conj(X) * E / (R + noise)
+        U = (1.0 - drift) * U * np.maximum(1.0 - 0.5 * square * U / (R + noise), 0.0) + drift * np.abs(W) ** 2
+        if not taken:
+            U = U + drift * np.abs(V) ** 2
+        if fast < 0.5 * careful:
+            U, W, noise = np.maximum(U, np.abs(V - W) ** 2), V.copy(), np.abs(padded(f)) ** 2
+            careful, taken = fast, taken + 1
+        elif fast > 4.0 * careful:
+            V, fast = W.copy(), careful
+        if careful > 4.0 * heard:
+            W, V, U, careful, fast = 0.0 * W, 0.0 * V, 0.0 * U, heard, heard
+        turn = (turn + 1) % parts
+        V[turn], W[turn] = cut(V[turn], turn), cut(W[turn], turn)
+        W[0] = cut(W[0], 0)
+    return clean, np.concatenate([back(one)[:block] for one in W])[:taps], taken
