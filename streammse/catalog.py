@@ -42,6 +42,7 @@ _WHERE = {
     "PinballLMS": "filters.quantile",
     "FDAF": "filters.frequency",
     "PBFDAF": "filters.frequency",
+    "DCTLMS": "filters.cosine",
     "NoiseCanceller": "denoise.canceller",
     "HumCanceller": "denoise.hum",
     "LineEnhancer": "denoise.enhancer",

@@ -571,3 +571,24 @@ def echo(far, mic, taps, block, mu, drift, regulariser):
         V[turn], W[turn] = cut(V[turn], turn), cut(W[turn], turn)
         W[0] = cut(W[0], 0)
     return clean, np.concatenate([back(one)[:block] for one in W])[:taps], taken
+
+
+def dct_lms(x, d, taps, mu, memory, regulariser):
+    """DCT-LMS by the definition: the whole transform anew for every sample; x is (T, m). Weights of the samples."""
+    m = x.shape[1]
+    k = np.arange(taps)[:, None]
+    C = np.cos(np.pi * k * (2 * np.arange(taps) + 1) / (2 * taps)) * np.sqrt(np.where(k == 0, 1.0, 2.0) / taps)
+    W, power, level, heard, y = np.zeros((m, taps)), np.zeros((m, taps)), 0.0, 0, np.zeros(len(x))
+    lines = np.zeros((m, taps))
+    for n in range(len(x)):
+        lines = np.column_stack([x[n], lines[:, :-1]])
+        for value in x[n]:
+            heard += 1
+            level += (min(value**2, 100.0 * level if level else np.inf) - level) / heard
+        c = lines @ C.T
+        power += max(1.0 / memory, m / heard) * (c**2 - power)
+        over = c / (power + regulariser * level)
+        y[n] = np.sum(W * c)
+        if not np.isnan(d[n]):
+            W = W + mu * (d[n] - y[n]) * over / max(m * taps, np.sum(c * over))
+    return y, W @ C
