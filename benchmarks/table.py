@@ -101,6 +101,8 @@ def _entry(where: str, what: str, *args: Any) -> Entry:
 
 def table(part: float = 1.0) -> list[Race]:
     """All races, with this part of the samples."""
+    from . import gradient
+
     ours, processes = partial(_entry, "ours"), partial(_entry, "processes")
 
     def some(samples: float, least: int = 1024) -> int:
@@ -117,6 +119,15 @@ def table(part: float = 1.0) -> list[Race]:
         if taps == 32:
             against.append(Against("cmsisdsp float32", (at_most(1.0),), _entry("rival_cmsisdsp", "nlms", taps, block)))
         races.append(Race(f"NLMS block, {taps} taps", ours("nlms", taps, block), tuple(against)))
+
+    for taps in (32, 128):
+        c = Against("plain C, parts apart", (at_most(1.1),), _entry("rival_c", "complex_nlms", taps, block))
+        races.append(Race(f"complex NLMS block, {taps} taps", ours("complex_nlms", taps, block), (c,)))
+
+    from .least_squares import races as least_squares
+
+    races += least_squares(part)
+    races += gradient.races(part)
 
     calls = some(20_000)
     padasip = Against("padasip predict+adapt", (faster(10),), _entry("rival_padasip", "nlms_one_by_one", 32, short))

@@ -67,10 +67,11 @@ class TransversalFilter(Predictor):
 
     @weights.setter
     def weights(self, values: ArrayLike) -> None:
-        given = self._checked_weights(values)
-        self._s[line.WEIGHTS : line.WEIGHTS + self._total] = line.oldest_first(given, self.references)
+        given = line.oldest_first(self._checked_weights(values), self.references)
+        self._s[line.WEIGHTS : line.WEIGHTS + self._total] = given
 
     def _checked_weights(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Weights that somebody sets, checked."""
         given = real_array(values, "weights")
         wanted = (self.taps,) if self.references == 1 else (self.references, self.taps)
         if given.shape != wanted:
