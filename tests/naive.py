@@ -710,14 +710,15 @@ def block_nlms(x, d, taps, block, mu, regulariser, smoothing, windows, length):
         y[m * block : (m + 1) * block] = lines @ w
         error = d[m * block : (m + 1) * block] - lines @ w
         ends = [at + block - k * block for k in range(min(windows, m + 1))]
-        energy = np.mean([np.sum(padded[end - length : end] ** 2) for end in ends]) * windows * taps / windows / length
+        counted = max(taps, block)
+        energy = np.mean([np.sum(padded[end - length : end] ** 2) for end in ends]) * counted / length
         average = smoothing * average + (1.0 - smoothing) * energy
         now = np.mean(padded[at : at + block] ** 2)
         count = count + 1 if power else 1
         power = power + (min(now, 100.0 * power) - power) / count if power else now
         gradient = np.nan_to_num(error) @ lines
         if not np.isnan(error).all():
-            w = w + mu * gradient / (max(average, energy) + regulariser * taps * power)
+            w = w + mu * gradient / (max(average, energy) + regulariser * counted * power)
     return y, w
 
 
@@ -734,6 +735,13 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
         time[min(block, taps - k * block) :] = 0.0
         return F @ time
 
+    def learnt(W, step, turn):
+        W = W + step
+        for k in range(parts):
+            if constraint == "full" or (constraint == "round-robin" and k == turn):
+                W[k] = cut(W[k], k)
+        return W
+
     W, X = np.zeros((parts, block), complex), np.zeros((parts, block), complex)
     average, power, caution, turn = np.zeros(block), 0.0, 1.0, 0
     padded, y = np.concatenate([np.zeros(block), x]), np.zeros(len(x) // block * block)
@@ -747,16 +755,16 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
         level = np.mean(padded[(m + 1) * block :][:block] ** 2)
         power += (level - power) / (m + 1)
         G = caution * mu * E / (np.maximum(average, energy) + regulariser * block * parts * power)
-        W = W + np.conj(X) * G
         turn = (turn + 1) % parts
-        for k in range(parts):
-            if constraint == "full" or (constraint == "round-robin" and k == turn):
-                W[k] = cut(W[k], k)
+        W = learnt(W, np.conj(X) * G, turn)
         before, after = np.sum((wanted - now) ** 2), np.sum((wanted - back((X * W).sum(axis=0))[block:]) ** 2)
         if after <= before or after <= 1e-24 * np.sum(wanted**2):
             caution = min(1.0, 1.1 * caution)
+        elif after < 1.25 * before:
+            caution /= 1.1
         else:
-            caution /= 1.1 if after < 1.25 * before else 1.0 + np.sqrt(after / before)
+            shrunk = 1.0 / (1.0 + np.sqrt(after / before))
+            W, caution = learnt(W, (shrunk - 1.0) * np.conj(X) * G, turn), caution * shrunk
     return y, np.concatenate([back(one)[:block] for one in W])[:taps], caution
 
 
@@ -829,6 +837,8 @@ def dct_lms(x, d, taps, mu, memory, regulariser):
         if not np.isnan(d[n]):
             W = W + mu * (d[n] - y[n]) * over / max(m * taps, np.sum(c * over))
     return y, W @ C
+
+
 def park_miller(seed, samples):
     """Uniform numbers of mean 0 and variance 1."""
     found = []
