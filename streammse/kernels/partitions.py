@@ -287,8 +287,7 @@ def turn(p, s):  # type: ignore[no-untyped-def]
         s[TURN] = turned
     constraint = int(p[CONSTRAINT])
     length = int(p[LENGTH])
-    shrunk = 1.0
-    while True:
+    for attempt in range(2):
         zero(s, total, n)
         zero(s, again, n)
         zero(s, energy, half)
@@ -312,7 +311,7 @@ def turn(p, s):  # type: ignore[no-untyped-def]
             else:
                 learn(s, at, old, step, half)
                 add_product(s, again, old, at, half)
-        if not learns or shrunk < 1.0:
+        if attempt == 1 or not learns:
             break
         fourier.restore(p, P_SIZE, s, again, time, half)
         shrunk = shrinkage(s, desired, error + last, time + last, block)
