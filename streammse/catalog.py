@@ -49,6 +49,7 @@ _WHERE = {
     "LatticeRLS": "filters.lattice",
     "FDAF": "filters.frequency",
     "PBFDAF": "filters.frequency",
+    "DCTLMS": "filters.cosine",
     "FilteredXLMS": "filters.filtered_x",
     "FilteredXNLMS": "filters.filtered_x",
     "OnlineFilteredXNLMS": "filters.secondary_path",
