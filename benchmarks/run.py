@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RIVALS = ("padasip", "cmsisdsp", "river", "bottleneck", "numbagg", "pandas", "polars", "statsmodels", "statsforecast")
+RIVALS += ("adafilt", "rocket-fft")  # in the frequency domain
 BESIDE = ("streammse", "numpy", "numba", "llvmlite", "pyarrow")
 METHOD = (
     "Contestants of a row take turns within this run and the minimum of each counts; the garbage collector is off and "
@@ -194,15 +195,17 @@ def draw(results: Sequence[Result]) -> Table:
 
 
 def _latency(say: Console, part: float, plot: Path | None, json_file: Path | None) -> int:
-    from . import latency
+    from . import latency, stalls
 
     here = {**machine(), "load before": _load()}
     rows = latency.main(say.print, int(latency.CALLS * part), plot)
+    waits = stalls.figures(max(1, round(stalls.TRIES * part)))
+    say.print(stalls.draw(waits))
     say.print(
         f"{here['system']}; {here['cpu']}, {here['cores']} cores, load {here['load before']:.1f}", highlight=False
     )
     if json_file is not None:
-        json_file.write_text(json.dumps({"machine": here, "rows": rows}, indent=1))
+        json_file.write_text(json.dumps({"machine": here, "rows": rows, "waits": waits}, indent=1))
     return 0
 
 

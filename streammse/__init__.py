@@ -13,6 +13,7 @@ _OTHERS = {
     "LiveBacktest": "backtesting",
     "ResidualInterval": "backtesting",
     "Runner": "runner",
+    "active_control": "active",
     "backtest": "backtesting",
     "bank": "banks",
     "compare": "comparison",

@@ -73,7 +73,8 @@ def signals(node: Node, samples: int, seed: int = 0) -> tuple[np.ndarray, ...]:
         return (clean + 0.3 * np.sin(2 * np.pi * 50.0 / 360.0 * t) + 0.1 * rng.standard_normal(samples),)
     noise = rng.standard_normal((samples, m))
     noisy = clean + sum(np.convolve(noise[:, k], [0.5, 0.3])[:samples] for k in range(m))
-    return noisy, (noise[:, 0] if m == 1 else noise)
+    pair = noisy, (noise[:, 0] if m == 1 else noise)
+    return pair[::-1] if isinstance(node, sm.EchoCanceller) else pair
 
 
 def for_kernel(node: Node, x: np.ndarray, d: np.ndarray) -> list[tuple[Any, Any]]:

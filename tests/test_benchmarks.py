@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import streammse as sm
-from benchmarks import growth, ours, table, timing
+from benchmarks import gradient, growth, ours, table, timing
 from benchmarks.run import main
 from benchmarks.workloads import identification, pairs, walk
 
@@ -38,6 +38,47 @@ def test_every_nlms_is_the_same_filter(rival):
         y = np.ravel(outputs)
         assert y.size == SAMPLES, name
         assert np.std((y - mine)[1000:]) < 1e-4 * np.std(d), name
+
+
+def test_every_fdaf_learns_the_same_system():
+    samples, taps, block = 24_576, 256, 64
+    data = identification(taps, samples)
+    for rival, what, *case in (
+        ("frequency", "on_time", taps, block, samples),
+        ("rival_adafilt", "fdaf", taps, block, samples),
+    ):
+        for y in entered(rival, what, *case).values():
+            assert np.std((data.d - y)[-4096:]) < 0.02 * np.std(data.d), rival
+
+
+@pytest.mark.parametrize(
+    ("where", "what"), [("frequency", "transform"), ("frequency", "scipy_fft"), ("rival_rocket_fft", "transform")]
+)
+def test_every_transform_there_and_back_is_what_it_was(where, what):
+    from benchmarks import frequency
+
+    (back,) = entered(where, what, 128, 3).values()
+    np.testing.assert_allclose(back, frequency.real_numbers(128), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("what", "args"),
+    [
+        ("plain_c", (4, SAMPLES)),
+        ("padasip", ("FilterAP", SAMPLES)),
+        ("pydaptive", ("AffineProjection", SAMPLES)),
+    ],
+)
+def test_every_affine_projection_is_the_same_filter(what, args):
+    d = identification(32, SAMPLES).d
+    (mine,) = (one.call() for one in gradient.ours("AffineProjection", SAMPLES, order=4).values())
+    params = {"padasip": {"mu": 0.5, "order": 4}, "pydaptive": {"step_size": 0.5, "L": 3, "gamma": 1e-3}}.get(what, {})
+    try:
+        variants = getattr(gradient, what)(*args, **params)
+    except (ImportError, timing.Unavailable) as missing:
+        pytest.skip(str(missing))
+    for name, one in variants.items():
+        assert np.std((np.ravel(one.call()) - mine)[1000:]) < 5e-4 * np.std(d), name
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ FLOORS = [
     {"node"},
     {"composite", "fit"},
     {"metrics", "filters", "denoise", "forecast"},
-    {"catalog", "banks", "losses", "named", "own", "theory"},
+    {"active", "catalog", "banks", "losses", "named", "own", "theory"},
     {"backtesting"},
     {"io", "loading"},
     {"comparison", "equations", "plot", "reference", "report", "runner", "stories", "undisturbed", "warm"},

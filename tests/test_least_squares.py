@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
+from scipy.signal import butter, lfilter
 
 import streammse as sm
 
@@ -121,12 +121,12 @@ def nasty(samples: int) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", list(nasty(8)))
-@pytest.mark.parametrize("make", [sm.RLS, sm.RobustRLS, sm.VariableForgettingRLS])
+@pytest.mark.parametrize("make", [sm.RLS, sm.RobustRLS, sm.VariableForgettingRLS, sm.QRRLS, sm.SlidingWindowRLS])
 def test_hard_inputs(name: str, make) -> None:
     x = nasty(12_000)[name]
     d = lfilter(PATH, [1.0], x)
     d += 1e-3 * np.sqrt(np.mean(x[-1000:] ** 2)) * np.random.default_rng(6).standard_normal(x.size)
-    f = make(8, 0.99)
+    f = make(8, 100 if make is sm.SlidingWindowRLS else 0.99)
     e = d - f.run(x, d)
     assert np.isfinite(e).all()
     assert np.isfinite(f.s).all()
@@ -254,3 +254,76 @@ def test_variable_forgetting_follows_a_change_at_once() -> None:
     assert errors[0][3050:3100].max() < 0.06
     assert errors[1][3050:3100].max() > 1.0
     assert np.mean(errors[0][2000:3000] ** 2) < 1.05 * np.mean(errors[1][2000:3000] ** 2)
+
+
+@pytest.mark.parametrize("forgetting", [1.0, 0.99])
+def test_both_forms_agree(forgetting: float) -> None:
+    x, d = path(3000)
+    d[1000:1100] = np.nan
+    a, b = sm.RLS(13, forgetting), sm.QRRLS(13, forgetting)
+    np.testing.assert_allclose(a.run(x, d), b.run(x, d), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(a.weights, b.weights, rtol=0, atol=1e-10)
+
+
+def test_the_square_root_keeps_digits_that_the_inverse_loses() -> None:
+    """The covariance of eight samples of this input has condition number 7e10."""
+    rng = np.random.default_rng(0)
+    x = lfilter(*butter(4, 0.05), rng.standard_normal(3000))
+    rows = naive.regressors(x[:, None], 8)
+    d = rows @ rng.standard_normal(8) + 1e-3 * np.std(x) * rng.standard_normal(3000)
+    wanted = naive.weighted_least_squares(rows, d, 0.999, prior(x[:, None], 8))
+    wrong = {}
+    for f in (sm.RLS(8, 0.999), sm.QRRLS(8, 0.999)):
+        y = f.run(x, d)
+        wrong[type(f)] = np.abs(f.weights - wanted).max()
+        assert np.std((d - y)[1000:]) < 2e-3 * np.std(x)
+    assert wrong[sm.QRRLS] < 1e-8 * np.abs(wanted).max()
+    assert wrong[sm.RLS] > 1e-3 * np.abs(wanted).max()
+
+
+def test_weights_can_be_set_in_square_root_form() -> None:
+    x, d = path(300, noise=0.0)
+    f = sm.QRRLS(5, 0.99)
+    f.run(x, d)
+    f.weights = -PATH
+    np.testing.assert_allclose(f.weights, -PATH, atol=1e-12)
+    np.testing.assert_allclose(f.run(x), -lfilter(PATH, [1.0], np.concatenate([x, x]))[300:], atol=1e-12)
+    with pytest.raises(ValueError, match=r"weights must have shape \(5,\), got \(4,\)"):
+        f.weights = PATH[:4]
+
+
+@pytest.mark.parametrize(("taps", "window", "references"), [(1, 5, 1), (5, 20, 1), (13, 30, 1), (4, 50, 3)])
+def test_a_window_is_least_squares_over_it(taps: int, window: int, references: int) -> None:
+    rng = np.random.default_rng(taps)
+    x = rng.standard_normal((300, references))
+    rows = naive.regressors(x, taps)
+    d = rows @ rng.standard_normal(taps * references) + 0.1 * rng.standard_normal(300)
+    d[150:160] = np.nan
+    f = sm.SlidingWindowRLS(taps, window, references=references, regulariser=1e-9)
+    for t in range(300):
+        f.update(x[t] if references > 1 else x[t, 0], d[t])
+        now = np.arange(t - window + 1, t + 1)
+        if t > window and not 150 <= t < 160 + window:
+            wanted = np.linalg.lstsq(rows[now], d[now], rcond=None)[0]
+            np.testing.assert_allclose(f.weights.ravel(), wanted, rtol=0, atol=1e-8)
+
+
+def test_what_left_the_window_left_no_trace() -> None:
+    """Rows a million times larger have come and gone: two windows later not even their rounding is there."""
+    x, d = path(2000, noise=0.01)
+    f, clean = sm.SlidingWindowRLS(5, 100, regulariser=1e-9), sm.SlidingWindowRLS(5, 100, regulariser=1e-9)
+    clean.run(x, d)
+    x[400:1000] *= 1e6
+    d[400:1000] *= -3e6
+    f.run(x, d)
+    np.testing.assert_allclose(f.weights, clean.weights, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(f.weights, PATH, atol=0.01)
+
+
+def test_a_window_that_tells_nothing_leaves_the_weights() -> None:
+    x = np.concatenate([path(400)[0], np.zeros(1000)])
+    f = sm.SlidingWindowRLS(5, 50)
+    f.run(x, lfilter(PATH, [1.0], x))
+    np.testing.assert_allclose(f.weights, PATH, atol=1e-4)
+    f.run(np.ones(1000))  # and no d
+    np.testing.assert_allclose(f.weights, PATH, atol=1e-4)

@@ -83,7 +83,7 @@ class VariableForgettingRLS(RLS):
         "forgetting": {"forgetting": 0.99},
         "short": {"short": 4.0, "margin": 1.05},
         "long": {"long": 20.0, "margin": 1.05},
-        "margin": {"margin": 1.05},
+        "margin": {"margin": 1.05, "taps": 2},
     }
 
     @property

@@ -32,7 +32,7 @@ class _VariableStep(_Ruled):
 
     mu: float = param(0.5, "step size at the start", low=0.0, high=2.0, slot=fir.MU)
     smallest: float = param(
-        1e-3, "what the step does not fall below", low=0.0, high=2.0, kw_only=True, slot=step_rules.SMALLEST
+        0.05, "what the step does not fall below", low=0.0, high=2.0, kw_only=True, slot=step_rules.SMALLEST
     )
     largest: float = param(
         1.0, "what the step does not exceed", low=0.0, high=2.0, kw_only=True, slot=step_rules.LARGEST
@@ -115,7 +115,7 @@ class KwongJohnstonLMS(_VariableStep):
     >>> d = np.convolve(x, [1.0, -0.5, 0.2])[:5000] + 0.1 * rng.standard_normal(5000)
     >>> f = sm.KwongJohnstonLMS(taps=8)
     >>> error = d - f.run(x, d)
-    >>> f.weights[:3].round(1).tolist(), f.step < 0.1
+    >>> f.weights[:3].round(1).tolist(), f.step < 0.2
     ([1.0, -0.5, 0.2], True)
     """
 
@@ -164,7 +164,9 @@ class MathewsXieLMS(_VariableStep):
 
     Notes
     -----
-    A sample that taught nothing leaves the step as it is, and so does the one after it.
+    A sample that taught nothing leaves the step as it is, and so does the one after it. On strongly coloured input the
+    errors that are left in weak directions of the input alternate, which looks like a step too long: then it ends at
+    its smallest, which should not be too small.
 
     Cost: 2 n + O(1) multiplications a sample for n weights in all, six and two divisions more than `NLMS`.
 
