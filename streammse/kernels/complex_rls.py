@@ -13,7 +13,7 @@ one another in the line; they are heard as one, so that the phase of the input d
 
 from __future__ import annotations
 
-from .._jit import complex_kernel, helper
+from .._jit import complex_kernel, helper, rare
 from .._jit.vectors import add_scaled, dot
 from . import hearing, line, rls
 from .complex_line import known, sound, square
@@ -60,17 +60,23 @@ def _turn(s, u, n, turned):  # type: ignore[no-untyped-def]
         s[turned + k + 1] = -s[u + k]
 
 
+@rare
+def _begin_anew(p, s, u, turned, row, n, m):  # type: ignore[no-untyped-def]
+    """P as at the beginning, multiplied by a row."""
+    rls._restart(p, s, n, m)
+    _turn(s, u, n, turned)  # it went as well
+    _, vectors, triangle = rls._places(n, m)
+    return rls._multiply(s, n, triangle, vectors, row)
+
+
 @helper
-def _take_in(p, s, u, row, n, m, omega, d):  # type: ignore[no-untyped-def]
+def _take_in(p, s, u, turned, row, n, m, omega, d):  # type: ignore[no-untyped-def]
     """One real row, with what is desired of it."""
     _, vectors, triangle = rls._places(n, m)
     q = rls._multiply(s, n, triangle, vectors, row)
     leverage = dot(s, q, s, row, n)
     if not leverage >= 0.0:
-        rls._restart(p, s, n, m)
-        if row != u:
-            _turn(s, u, n, row)  # it went as well
-        q = rls._multiply(s, n, triangle, vectors, row)
+        q = _begin_anew(p, s, u, turned, row, n, m)
         leverage = dot(s, q, s, row, n)
     e = d - dot(s, line.WEIGHTS, s, row, n)
     gain = 1.0 / (s[MU] / omega + leverage)
@@ -104,12 +110,13 @@ def step(p, s, x, d):  # type: ignore[no-untyped-def]
     if omega == 0.0:
         return y
     _as_one(s, at, m)
-    if keep < 1.0:  # one coordinate for each row
-        rls._look(s, n, m)
-        rls._look(s, n, m)
-    s[MU] *= keep
-    _take_in(p, s, u, u, n, m, omega, d.real)
-    _take_in(p, s, u, turned, n, m, omega, d.imag)
+    for part in range(2):
+        if keep < 1.0:
+            rls._look(s, n, m)
+        if part == 0:
+            s[MU] *= keep
+        row, desired = (u, d.real) if part == 0 else (turned, d.imag)
+        _take_in(p, s, u, turned, row, n, m, omega, desired)
     if s[MU] < SMALL:
         rls._rescale(s, n, m)
     return y
