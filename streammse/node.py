@@ -303,7 +303,12 @@ class Node:
         values, mine = stored.params, {key: snapshot.plain(value) for key, value in self._values.items()}
         if values == mine:
             return
-        theirs = {key: values[key] if key in values else snapshot.plain(self._params[key].default) for key in mine}
+        theirs = {
+            key: snapshot.completed(self._values[key], values[key])
+            if key in values
+            else snapshot.plain(self._params[key].default)
+            for key in mine
+        }
         what = [
             f"{key}={theirs[key]!r} instead of {mine[key]!r}"
             for key in mine
