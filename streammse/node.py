@@ -103,6 +103,8 @@ class Node:
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ()
     #: values for parameters that have no default, so that the laws can build it
     _needs: ClassVar[dict[str, Any]] = {}
+    #: parameters of its base that a class does not have
+    _omits: ClassVar[tuple[str, ...]] = ()
     #: for the law that no parameter is dead: parameters with another value of the one named, where a double or a half
     #: of it is not permitted or would not show
     _probes: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -117,6 +119,7 @@ class Node:
                 elif name in found:  # a subclass names another default
                     found[name] = found[name].with_default(value)
                     setattr(base, name, found[name])
+        found = {name: one for name, one in found.items() if name not in cls._omits}
         cls._params = found
         cls._fields = tuple(found)
         cls._slots = {name: k if one.slot is None else one.slot for k, (name, one) in enumerate(found.items())}
@@ -300,7 +303,12 @@ class Node:
         values, mine = stored.params, {key: snapshot.plain(value) for key, value in self._values.items()}
         if values == mine:
             return
-        theirs = {key: values[key] if key in values else snapshot.plain(self._params[key].default) for key in mine}
+        theirs = {
+            key: snapshot.completed(self._values[key], values[key])
+            if key in values
+            else snapshot.plain(self._params[key].default)
+            for key in mine
+        }
         what = [
             f"{key}={theirs[key]!r} instead of {mine[key]!r}"
             for key in mine

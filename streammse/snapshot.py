@@ -66,6 +66,18 @@ def plain(value: Any) -> Any:
     return value
 
 
+def completed(value: Any, theirs: Any) -> Any:
+    """A parameter as a snapshot has it, with those of nodes within it that were not known then: at their defaults."""
+    if isinstance(value, tuple) and isinstance(theirs, list) and len(value) == len(theirs):
+        return [completed(one, other) for one, other in zip(value, theirs, strict=True)]
+    if not hasattr(value, "_values") or not isinstance(theirs, dict) or not isinstance(theirs.get("params"), dict):
+        return theirs
+    params = dict(theirs["params"])
+    for key, one in value._values.items():
+        params[key] = completed(one, params[key]) if key in params else plain(value._params[key].default)
+    return {**theirs, "params": params}
+
+
 def alike(mine: Any, theirs: Any) -> bool:
     """Whether two parameters as ``plain`` writes them are the same, whichever version wrote them."""
     if isinstance(mine, list) and isinstance(theirs, list):

@@ -203,6 +203,38 @@ def test_files_verdict_and_status(
     assert "MISSED: " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("name", "seed"), [("QPSK", 0), ("16-QAM", 0), ("16-QAM", 1)])
+def test_channel_equaliser_reaches_its_figures(name: str, seed: int) -> None:
+    channel = scenario("channel_equaliser")
+    told_ = channel.story(name, seed)
+    outputs = told_.outputs
+    ours = outputs[channel.OURS]
+    assert told_.reached
+    assert 0 < told_.taken_over < channel.SYMBOLS // 2
+    assert outputs[channel.RAW].wrong > (0.005 if name == "QPSK" else 0.3)  # the eye is shut
+    assert abs(ours.error - outputs[channel.TOLD].error) < 0.1  # decisions are as good as the symbols
+    assert ours.error < outputs[channel.RAW].error - 7.0
+    if name == "16-QAM":
+        assert ours.error < outputs[channel.BLIND].error - 2.0
+    squares = np.abs(ours.samples - ours.sent) ** 2
+    assert ours.rolling[-1] == pytest.approx(squares[-channel.WINDOW :].mean(), rel=1e-9)
+
+
+def test_channel_equaliser_writes_what_it_promises(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = scenario("channel_equaliser")
+    channel.main(tmp_path)
+    assert [line[:8] for line in capsys.readouterr().out.strip().splitlines()[-2:]] == ["reached:"] * 2
+    assert len((tmp_path / "equalised.csv").read_text().splitlines()) == 1 + channel.SYMBOLS
+    assert (tmp_path / "channel-equaliser.png").stat().st_size > 50_000
+    monkeypatch.setattr(channel, "SHORT_OF", -1.0)
+    with pytest.raises(SystemExit) as left:
+        channel.main(tmp_path)
+    assert left.value.code == 1
+    assert "MISSED: " in capsys.readouterr().out
+
+
 def test_airline_backtest_reaches_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     airline = scenario("airline_backtest")
     told_ = airline.story()

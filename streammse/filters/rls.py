@@ -6,9 +6,10 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ..kernels import line, rls
+from .._jit import Function
+from ..kernels import complex_rls, line, rls
 from ..node import Index
 from ..param import param
 from ..snapshot import COUNTABLE
@@ -52,6 +53,8 @@ class RLS(TransversalFilter):
     references : int
         Number m of input signals; with more than one, a sample of x has m values, ``weights`` has shape (m, taps), and
         each has its own x_0. Fixed.
+    complex : bool
+        True: x, d, y and the weights are complex, y(n) = w(n)^H x(n), and the sum is that of |d - w^H x|^2. Fixed.
 
     Raises
     ------
@@ -60,7 +63,8 @@ class RLS(TransversalFilter):
 
     Notes
     -----
-    Cost: 1.5 n^2 + O(n) multiplications a sample for n weights in all, n^2 / 2 numbers of state. Only the lower
+    Cost: 1.5 n^2 + O(n) multiplications a sample for n weights in all, n^2 / 2 numbers of state; 12 n^2 and 2 n^2 for n
+    complex weights, which are those of a real filter with 2 n weights and two rows a sample. Only the lower
     triangle of P is held, so that it is symmetric by construction, and each of its numbers is read and written once a
     sample.
 
@@ -102,10 +106,21 @@ class RLS(TransversalFilter):
         0.01, "delta, relative to the square of the first sample", above=0.0, kw_only=True, slot=rls.REGULARISER
     )
 
-    _p_size = rls.P_SIZE
+    complex: bool = param(
+        False,
+        "whether signals and weights are complex",
+        fixed=True,
+        kw_only=True,
+        slot=complex_rls.IN_COMPLEX,
+    )
+
+    _p_size = complex_rls.P_SIZE
     _worst = "(taps * references) ** 2"
     _probes: ClassVar = {"forgetting": {"forgetting": 0.99}}
-    _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"taps": 5, "references": 2, "forgetting": 0.95},)
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"taps": 5, "references": 2, "forgetting": 0.95},
+        {"taps": 3, "references": 2, "forgetting": 0.95, "complex": True},
+    )
 
     def _check(self) -> None:
         remember(self.forgetting, self._total)
@@ -113,14 +128,21 @@ class RLS(TransversalFilter):
     def _steps(self) -> line.Steps:
         return line.steps(rls.learn)
 
+    def _is_complex(self) -> bool:
+        return bool(self._values.get("complex"))
+
+    def _kernel(self) -> Function:
+        return complex_rls.step if self._is_complex() else super()._kernel()
+
     def _size(self) -> int:
-        return rls.size(self.taps, self.references)
+        return (complex_rls.size if self._is_complex() else rls.size)(self.taps, self.references)
 
     def _start(self, s: NDArray[np.float64]) -> None:
         s[rls.MU] = s[rls.LAMBDA] = 1.0
 
     def _indices(self) -> list[Index]:
-        own = [(rls.NEXT, 0, self._total - 1), (rls.SIDE, 0, 1), (rls.RESTARTS, 0, COUNTABLE)]
+        parts = 2 if self._is_complex() else 1
+        own = [(rls.NEXT, 0, self._total * parts - 1), (rls.SIDE, 0, 1), (rls.RESTARTS, 0, COUNTABLE)]
         own.append((rls.BEGUN, 0, self.references))
         return [*super()._indices(), *own]
 
@@ -128,3 +150,19 @@ class RLS(TransversalFilter):
     def restarts(self) -> int:
         """How often rounding made it necessary to begin P anew since the start or the last reset."""
         return int(self._s[rls.RESTARTS])
+
+    @property
+    def weights(self) -> NDArray[Any]:
+        """The weights, newest tap first: shape (taps,), or (references, taps). A copy; assign to set them.
+
+        Those of a complex filter are complex, and its output is w^H x.
+        """
+        if not self._is_complex():
+            return super().weights
+        return line.paired(self._s[line.WEIGHTS : line.WEIGHTS + 2 * self._total], self.references)
+
+    @weights.setter
+    def weights(self, values: ArrayLike) -> None:
+        given = self._checked_weights(values)
+        turned = (line.in_pairs if self._is_complex() else line.oldest_first)(given, self.references)
+        self._s[line.WEIGHTS : line.WEIGHTS + turned.size] = turned

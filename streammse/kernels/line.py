@@ -135,6 +135,19 @@ def size(taps: int, references: int, further: int = 0) -> int:
     return WEIGHTS + references * (taps + 2 * (taps + further))
 
 
+def paired(values: NDArray[np.float64], references: int) -> NDArray[np.complex128]:
+    """Complex weights, of which each part stands as a reference of its own, as the textbook writes them."""
+    parts = newest_first(values, 2 * references)
+    made = parts[0::2] + 1j * parts[1::2]
+    return np.asarray(made[0] if references == 1 else made)
+
+
+def in_pairs(values: NDArray[np.complex128], references: int) -> NDArray[np.float64]:
+    """The way back."""
+    rows = values.reshape(references, -1)
+    return oldest_first(np.stack([rows.real, rows.imag], axis=1).reshape(2 * references, -1), 2 * references)
+
+
 def newest_first(values: NDArray[np.float64], references: int) -> NDArray[np.float64]:
     """What lies in the order of the regressor, as the textbook writes it: (taps,), or (references, taps)."""
     rows = values.reshape(-1, references)[::-1]
