@@ -284,9 +284,12 @@ class GaussNewtonIIR(LeastSquaresRecursiveFilter):
 
     .. math::
 
-        \psi(n) = \nabla_{a, b}\, y(n) \approx \frac{1}{A(z)} [y(n-1) \dots, x(n) \dots], \qquad
-        \theta(n+1) = \theta(n) + R(n)^{-1} \psi(n)\, (d(n) - y(n)), \qquad
+        y'(n) = y(n) + \sum_i a_i\, y'(n-i), \qquad x'(n) = x(n) + \sum_i a_i\, x'(n-i)
+
+        \psi(n) = [y'(n-1), ..., y'(n-N), x'(n), ..., x'(n-M+1)], \qquad
         R(n) = \lambda R(n-1) + \psi(n) \psi(n)^T
+
+        [a, b](n+1) = [a, b](n) + R(n)^{-1} \psi(n)\, (d(n) - y(n))
 
     It converges in few samples whatever the colour of the input, and without bias in noise of any colour that is
     independent of the input. The surface may have local minima where there are fewer poles than in the plant; then
