@@ -18,7 +18,7 @@ def test_every_filtered_x_hears_the_same_error() -> None:
     (mine,) = (one.call() for one in recursive.filtered_x(32, SAMPLES).values())
     assert np.std(mine[-500:]) < 0.3 * np.std(mine[:50])
     for name, heard in entered("rival_adafilt_filtered_x", "filtered_x", 32, SAMPLES).items():
-        np.testing.assert_allclose(heard[-200:], mine[-200:], atol=0.02 * np.std(mine), err_msg=name)
+        np.testing.assert_allclose(heard[-200:], mine[-200:], atol=0.05 * np.std(mine), err_msg=name)
     try:
         (in_c,) = (one.call() for one in recursive.filtered_x_in_c(32, SAMPLES).values())
     except timing.Unavailable as missing:
