@@ -16,6 +16,8 @@ _OTHERS = {
     "active_control": "active",
     "backtest": "backtesting",
     "bank": "banks",
+    "compare": "comparison",
+    "constellation": "kernels.constellations",
     "from_statsmodels": "forecast.borrowed",
     "kernel": "own",
     "load": "loading",

@@ -95,7 +95,7 @@ class Bank:
         y : ndarray, shape (k, T)
         """
         x, d = self._one._arrange(*signals, rows=len(self), **more)
-        y = np.empty(d.shape)
+        y = np.empty(d.shape, d.dtype)
         before = self._s.copy() if self._one._fallible else None
         try:
             self._drive(x, d, y)
@@ -115,7 +115,11 @@ class Bank:
 
         else:
             bound = self._bound()
-            loop = (drive.bank if x.ndim == 2 else drive.vector_bank).compiled
+            if self._one._is_complex():
+                x, chosen = x.reshape(*d.shape, self._one._inputs()), drive.complex_bank
+            else:
+                chosen = drive.bank if x.ndim == 2 else drive.vector_bank
+            loop = chosen.compiled
 
             def part(first: int, last: int) -> None:
                 loop(bound, x, d, y, first, last)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._jit import VECTOR, Function, plain_c
+from ._jit import COMPLEX, VECTOR, Function, plain_c
 
 PROTOTYPE = """\
 #ifndef STREAMMSE_H
@@ -32,8 +32,13 @@ typedef double streammse_step(streammse_node *node, double x, double d);
 /* The same for a node with several inputs: x points to node->inputs doubles. */
 typedef double streammse_vector_step(streammse_node *node, const double *x, double d);
 
+/* The same for a complex node: x points to node->inputs complex numbers, d and y to one; each is a pair of doubles, the
+   real part first, as double _Complex, std::complex<double> or Fortran's complex(8) lie in memory. d must not be NULL.
+   y may be x or d. */
+typedef void streammse_complex_step(streammse_node *node, const double *x, const double *d, double *y);
+
 /* n samples: y[t] = step(node, x[t], d[t]), x a sample a row. d may be NULL (not known); y may be x or d. Returns how
-   many samples were done: n, or fewer where the algorithm raised. */
+   many samples were done: n, or fewer where the algorithm raised. For a complex node all of them are pairs. */
 typedef int64_t streammse_block(streammse_node *node, int64_t n, const double *x, const double *d, double *y);
 
 #endif
@@ -46,7 +51,8 @@ class CFunction:
     Attributes
     ----------
     address : int
-        Of ``double step(streammse_node *node, double x, double d)``; with several inputs ``const double *x``.
+        Of ``double step(streammse_node *node, double x, double d)``; with several inputs ``const double *x``; complex
+        ``void step(streammse_node *node, const double *x, const double *d, double *y)``, numbers as pairs.
     block_address : int
         Of ``int64_t block(streammse_node *node, int64_t n, const double *x, const double *d, double *y)``.
     node : int
@@ -87,21 +93,30 @@ class CFunction:
         self.p, self.p_size, self.s, self.s_size, self.inputs = p.ctypes.data, p.size, s.ctypes.data, s.size, inputs
         self._words = np.array([self.p, p.size, self.s, s.size, inputs, 0], dtype=np.int64)
         self.node: int = self._words.ctypes.data
-        self._vector = kernel.signatures == (VECTOR,)
+        self._vector, self._pairs = kernel.signatures == (VECTOR,), kernel.signatures == (COMPLEX,)
         pointer = ctypes.POINTER(ctypes.c_double)
         x = pointer if self._vector else ctypes.c_double
-        self.step = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p, x, ctypes.c_double)(self.address)
+        form: tuple[Any, ...] = (ctypes.c_double, ctypes.c_void_p, x, ctypes.c_double)
+        if self._pairs:
+            form = (None, ctypes.c_void_p, pointer, pointer, pointer)
+        self.step = ctypes.CFUNCTYPE(*form)(self.address)
         many = (ctypes.c_void_p, ctypes.c_int64, pointer, pointer, pointer)
         self.block = ctypes.CFUNCTYPE(ctypes.c_int64, *many)(self.block_address)
 
-    def __call__(self, x: ArrayLike, d: float = math.nan) -> float:
+    def __call__(self, x: ArrayLike, d: complex = math.nan) -> Any:
         """One sample through the C function, for a first try from Python."""
-        if not self._vector:
+        if not (self._vector or self._pairs):
             return float(self.step(self.node, x, d))
-        row = np.ascontiguousarray(x, dtype=np.float64)
+        row: NDArray[Any] = np.ascontiguousarray(x, dtype=np.complex128 if self._pairs else np.float64)
+        if self._pairs and row.ndim == 0:
+            row = row.reshape(1)
         if row.shape != (self.inputs,):
             raise ValueError(f"a sample has {self.inputs} inputs: expected shape ({self.inputs},), got {row.shape}")
-        return float(self.step(self.node, row.ctypes.data_as(ctypes.POINTER(ctypes.c_double)), d))
+        if not self._pairs:
+            return float(self.step(self.node, _pointer(row), d))
+        others = np.array([d, math.nan], dtype=np.complex128)
+        self.step(self.node, _pointer(row), _pointer(others[:1]), _pointer(others[1:]))
+        return complex(others[1])
 
     def __repr__(self) -> str:
         return f"<the C function of {self._owner!r} at {self.address:#x}>"
@@ -114,3 +129,7 @@ class CFunction:
     @status.setter
     def status(self, value: int) -> None:
         self._words[plain_c.STATUS] = value
+
+
+def _pointer(array: NDArray[Any]) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_double))

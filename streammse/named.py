@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from . import catalog
@@ -22,10 +24,12 @@ def kebab(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
 
 
-def model_names() -> list[str]:
+def model_names(rooms: tuple[str, ...] = _ROOMS) -> list[str]:
     """Every forecaster and filter, as one types it; ensembles with their parentheses."""
-    found = [kebab(name) + ("(...)" if _is_ensemble(name) else "") for name in catalog.names() if _is_model(name)]
-    return sorted([*found, *(alias for alias in _ALIASES if alias not in found)])
+    names = [name for name in catalog.names() if _is_model(name, rooms)]
+    found = [kebab(name) + ("(...)" if _is_ensemble(name) else "") for name in names]
+    more = _ALIASES if rooms == _ROOMS else ()
+    return sorted([*found, *(alias for alias in more if alias not in found)])
 
 
 def models(text: str) -> dict[str, Predictor]:
@@ -66,10 +70,10 @@ def _split(text: str, mark: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
-def _model(word: str) -> Predictor:
+def _model(word: str, rooms: tuple[str, ...] = _ROOMS, more: Mapping[str, Any] = MappingProxyType({})) -> Predictor:
     head, *settings = _split(word, ":")
     name, opened, inside = head.partition("(")
-    cls = _class(name.strip())
+    cls = _class(name.strip(), rooms)
     given: list[Any] = []
     if _is_ensemble(cls.__name__):
         if not opened or not head.endswith(")"):
@@ -77,12 +81,13 @@ def _model(word: str) -> Predictor:
         given.append(list(models(inside[:-1]).values()))
     elif opened:
         raise ValueError(f"{word}: {name} is no ensemble, its parameters stand behind colons")
-    named: dict[str, Any] = {}
+    named = {key: value for key, value in more.items() if key in cls._params}
+    ours = len(named)
     for setting in settings:
         key, equals, value = setting.partition("=")
         if equals:
             named[key.strip()] = _value(value)
-        elif named:
+        elif len(named) > ours:
             raise ValueError(f"{word}: parameters in their order come before those by name")
         else:
             given.append(_value(setting))
@@ -93,9 +98,9 @@ def _model(word: str) -> Predictor:
     return made
 
 
-def _is_model(name: str) -> bool:
-    """Whether it is a model of a series."""
-    return (catalog.where(name) or "").startswith(_ROOMS)
+def _is_model(name: str, rooms: tuple[str, ...] = _ROOMS) -> bool:
+    """Whether it predicts: a model of a series, an adaptive filter."""
+    return (catalog.where(name) or "").startswith(rooms) and issubclass(catalog.get(name), Predictor)
 
 
 def _is_ensemble(name: str) -> bool:
@@ -103,22 +108,34 @@ def _is_ensemble(name: str) -> bool:
     return catalog.where(name) == "forecast.ensemble"
 
 
-def _class(name: str) -> Any:
-    if name in catalog.names() and _is_model(name):
+def adaptive_filter(text: str, **more: Any) -> Predictor:
+    """The adaptive filter of words such as ``rls:32`` or ``nlms:32:mu=0.1``; ``more`` parameters where it has them.
+
+    Raises
+    ------
+    ValueError
+        When there is no such filter (it says which there are), or a parameter cannot be.
+    """
+    return _model(text, ("filters.",), more)
+
+
+def _class(name: str, rooms: tuple[str, ...] = _ROOMS) -> Any:
+    if name in catalog.names() and _is_model(name, rooms):
         return catalog.get(name)
     letters = name.lower().replace("-", "").replace("_", "")
     for alias, candidates in _ALIASES.items():
-        if alias.replace("-", "") == letters:
+        if alias.replace("-", "") == letters and rooms == _ROOMS:
             for one in candidates:
                 if catalog.where(one):
                     return catalog.get(one)
     for one in catalog.names():
-        if one.lower() == letters and _is_model(one):
+        if one.lower() == letters and _is_model(one, rooms):
             return catalog.get(one)
-    there = model_names()
+    there = model_names(rooms)
     close = difflib.get_close_matches(name.lower(), there, 1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    raise ValueError(f"unknown model {name!r}: expected one of {', '.join(there)}{hint}")
+    kind = "model" if rooms == _ROOMS else "filter"
+    raise ValueError(f"unknown {kind} {name!r}: expected one of {', '.join(there)}{hint}")
 
 
 def _value(text: str) -> Any:

@@ -46,36 +46,43 @@ class _Update:
             return self
         call = drive.calling(self._call(node), node._bound, keeps=(node._p, node._s))
         if node._inputs() > 1:
-            call = (_checked_input if isinstance(node, Predictor) else _checked_reference)(call, node._inputs())
+            kind = np.complex128 if node._is_complex() else np.float64
+            call = (_checked_input if isinstance(node, Predictor) else _checked_reference)(call, node._inputs(), kind)
         node.__dict__["update"] = call
         return call
 
     def _call(self, node: Any) -> Any:
         """What is called with the bound kernel and the sample."""
-        return node._entry().compiled
+        return drive.entry(node._entry())
 
 
-def _row(x: ArrayLike, m: int) -> Array:
-    """A row of inputs must be contiguous, float64 and of m values: machine code does not look."""
-    if type(x) is np.ndarray and x.shape == (m,) and x.dtype == np.float64 and x.flags.carray:
+def _row(x: ArrayLike, m: int, kind: Any = np.float64) -> Any:
+    """A row of inputs must be contiguous, of one kind and of m values: machine code does not look."""
+    if type(x) is np.ndarray and x.shape == (m,) and x.dtype == kind and x.flags.carray:
         return x
-    array = np.array(x, dtype=np.float64)
+    array = np.array(x, dtype=kind)
     if array.shape != (m,):
         raise ValueError(f"a sample has {m} inputs: expected shape ({m},), got {array.shape}")
     return array
 
 
-def _checked_input(call: Callable[..., float], m: int) -> Callable[..., float]:
+def _checked_input(call: Callable[..., float], m: int, kind: Any) -> Callable[..., float]:
     def update(x: ArrayLike, d: float | None = None) -> float:
-        return call(_row(x, m), d)
+        return call(_row(x, m, kind), d)
 
-    return update
+    return named_update(update)
 
 
-def _checked_reference(call: Callable[..., float], m: int) -> Callable[..., float]:
+def _checked_reference(call: Callable[..., float], m: int, kind: Any) -> Callable[..., float]:
     def update(x: float, reference: ArrayLike) -> float:
-        return call(x, _row(reference, m))
+        return call(x, _row(reference, m, kind))
 
+    return named_update(update)
+
+
+def named_update(update: Callable[..., float]) -> Callable[..., float]:
+    """The function under the name by which it is called: a complaint of Python's names no place in here."""
+    update.__qualname__ = update.__name__ = "update"
     return update
 
 
@@ -161,12 +168,18 @@ class Node:
         """How many inputs a sample has; more than one asks for a vector kernel."""
         return 1
 
+    def _is_complex(self) -> bool:
+        """Whether inputs, desired samples and outputs are complex; that asks for a complex kernel."""
+        return False
+
     def _block(self) -> Function | None:
         """A block kernel ``(p, s, x, d, y)`` of the family's own, x (T, m), where the generic loop costs too much."""
         return None
 
     def _entry(self) -> Function:
         """The compiled call behind ``update``."""
+        if self._is_complex():
+            return drive.complex_update if self._inputs() == 1 else drive.complex_vector_update
         return drive.update if self._inputs() == 1 else drive.vector_update
 
     def _indices(self) -> list[Index]:
@@ -223,7 +236,7 @@ class Node:
 
     def _through(self, x: Array, d: Array) -> Array:
         """Checked arrays through the kernel; on an error the state is as it was before."""
-        y = np.empty(d.size)
+        y = np.empty(d.size, d.dtype)
         if not self._fallible:
             self._run_block(x, d, y)
             return y
@@ -239,6 +252,8 @@ class Node:
         own = self._block()
         if own is not None:
             own.compiled(self._p, self._s, x.reshape(d.size, self._inputs()), d, y)
+        elif self._is_complex():
+            drive.call(drive.complex_block, self._bound, x.reshape(d.size, self._inputs()), d, y)
         else:
             loop = drive.block if x.ndim == 1 else drive.vector_block
             drive.call(loop, self._bound, x, d, y)
@@ -390,25 +405,38 @@ class _Borrowed:
 
 def real_array(values: ArrayLike, name: str) -> Array:
     """A contiguous float64 array, or an error that names the argument."""
+    made: Array = _numbers(values, name, "fiub", np.float64, "real")
+    return made
+
+
+def complex_array(values: ArrayLike, name: str) -> NDArray[np.complex128]:
+    """A contiguous complex128 array, or an error that names the argument."""
+    made: NDArray[np.complex128] = _numbers(values, name, "cfiub", np.complex128, "complex or real")
+    return made
+
+
+def _numbers(values: ArrayLike, name: str, kinds: str, wanted: Any, words: str) -> Any:
     try:
         if isinstance(values, np.ma.MaskedArray):  # what is masked is missing
-            values = np.ma.filled(values.astype(np.float64), np.nan)
+            values = np.ma.filled(values.astype(wanted), np.nan)
         array = np.asarray(values)
-        if array.dtype.kind not in "fiub" and array.dtype != object:
+        if array.dtype.kind not in kinds and array.dtype != object:
             raise ValueError
-        array = np.ascontiguousarray(array, dtype=np.float64)
+        array = np.ascontiguousarray(array, dtype=wanted)
         return array if array.flags.writeable else np.asarray(_Borrowed(array))
     except (TypeError, ValueError):
         kind = getattr(values, "dtype", type(values).__name__)
-        raise TypeError(f"{name} must be an array of real numbers, got {kind}") from None
+        raise TypeError(f"{name} must be an array of {words} numbers, got {kind}") from None
 
 
-def signal(values: ArrayLike, name: str, inputs: int = 1, rows: int | None = None) -> Array:
+def signal(
+    values: ArrayLike, name: str, inputs: int = 1, rows: int | None = None, *, in_complex: bool = False
+) -> Array:
     """A signal in its checked form: (T,), or (T, m) for m inputs; (k, T) or (k, T, m) for k rows.
 
-    A bank takes one signal for all its rows as well.
+    A bank takes one signal for all its rows as well. ``in_complex``: an array of complex numbers.
     """
-    array = real_array(values, name)
+    array: Array = (complex_array if in_complex else real_array)(values, name)  # type: ignore[assignment]
     tail = () if inputs == 1 else (inputs,)
     words = ", ".join(["T", *map(str, tail)]) + ("," if not tail else "")
     if inputs == 1 and rows is None and array.ndim == 2 and array.shape[1] == 1:
@@ -457,9 +485,12 @@ class Predictor(Node):
         return self._through(*self._arrange(x, d))
 
     def _arrange(self, x: ArrayLike, d: ArrayLike | None = None, *, rows: int | None = None) -> tuple[Array, Array]:
-        m = self._inputs()
-        xs = signal(x, "x", m, rows)
-        ds = np.full(xs.shape[: xs.ndim - (m > 1)], np.nan) if d is None else signal(d, "d", rows=rows)
+        m, in_complex = self._inputs(), self._is_complex()
+        xs = signal(x, "x", m, rows, in_complex=in_complex)
+        if d is None:
+            ds = np.full(xs.shape[: xs.ndim - (m > 1)], np.nan, xs.dtype)
+        else:
+            ds = signal(d, "d", rows=rows, in_complex=in_complex)
         same_length(xs, ds, "x", "d", rows)
         return xs, ds
 
@@ -507,9 +538,13 @@ class Denoiser(Node):
     def _inputs(self) -> int:
         return max(1, self._references())
 
+    def _from(self, noisy: Array, reference: Array) -> Array:
+        """``run``, whichever of the two it takes first."""
+        return self.run(noisy, reference)
+
     def _entry(self) -> Function:
         if self._references() == 0:
-            return drive.observe
+            return drive.complex_observe if self._is_complex() else drive.observe
         return drive.cancel if self._references() == 1 else drive.vector_cancel
 
     def run(self, x: ArrayLike, reference: ArrayLike | None = None) -> Array:
@@ -531,7 +566,7 @@ class Denoiser(Node):
     def _arrange(
         self, x: ArrayLike, reference: ArrayLike | None = None, *, rows: int | None = None
     ) -> tuple[Array, Array]:
-        noisy = signal(x, "x", rows=rows)
+        noisy = signal(x, "x", rows=rows, in_complex=self._is_complex())
         if self._references() == 0:
             if reference is not None:
                 raise TypeError(f"{type(self).__name__} takes no reference")

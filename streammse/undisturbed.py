@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import drive
-from ._jit import VECTOR
+from ._jit import COMPLEX, VECTOR
 from .banks import Bank
 from .node import Node
 
@@ -84,7 +84,8 @@ def _ready(node: Node | Bank) -> None:
     """Compile or load what ``update`` and ``run`` of a node need, and run it once on a copy of its state."""
     if isinstance(node, Bank):
         node._bound()
-        (drive.vector_bank if _takes_rows(node[0]) else drive.bank).compiled  # noqa: B018
+        loop = drive.vector_bank if _takes_rows(node[0]) else drive.bank
+        (drive.complex_bank if node[0]._is_complex() else loop).compiled  # noqa: B018
         _ready(node[0])
         return
     if not isinstance(node, Node):
@@ -92,10 +93,11 @@ def _ready(node: Node | Bank) -> None:
     bound: Any = node
     bound.update  # noqa: B018  made at the first use
     twin = node._sharing(node._p, node._s.copy())
-    x: Any = np.zeros((1, node._inputs()) if _takes_rows(node) else 1)
+    kind = np.complex128 if node._is_complex() else np.float64
+    x: Any = np.zeros((1, node._inputs()) if _takes_rows(node) else 1, kind)
     with suppress(Exception):  # a user's kernel may raise at what we made up
-        twin._run_block(x, np.full(1, np.nan), np.empty(1))
+        twin._run_block(x, np.full(1, np.nan, kind), np.empty(1, kind))
 
 
 def _takes_rows(node: Node) -> bool:
-    return node._kernel().signatures == (VECTOR,)
+    return node._kernel().signatures in ((VECTOR,), (COMPLEX,))

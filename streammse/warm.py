@@ -90,7 +90,7 @@ def _forms(cls: type[Node], params: dict[str, Any]) -> Callable[[], None]:
         bank(node, 2).run(*(one[:8] for one in args), **{name: one[:8] for name, one in named.items()})
         if isinstance(node, Estimator):
             _read(node, args, named)
-        if isinstance(node, Predictor):
+        if isinstance(node, Predictor) and not node._is_complex():
             _backtest(node, args)
 
     return lambda: _quietly(use)
@@ -133,7 +133,9 @@ def example(node: Node, samples: int) -> tuple[tuple[Array, ...], dict[str, Arra
         beside: tuple[str, ...] = getattr(node, "_extras", tuple)()
         return (y, y + 0.1 * rng.standard_normal(samples)), dict.fromkeys(beside, 1.0 + t)
     m = node._inputs()
-    noise = rng.standard_normal(samples) if m == 1 else rng.standard_normal((samples, m))
+    if node._is_complex():
+        y = y + 1j * np.roll(y, 3)
+    noise: Array = rng.standard_normal(samples) if m == 1 else rng.standard_normal((samples, m))
     if isinstance(node, Denoiser):
         return ((y, noise) if node._references() else (y,)), {}
     if hasattr(node, "_exogenous"):

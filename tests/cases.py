@@ -48,6 +48,12 @@ def signals(node: Node, samples: int, seed: int = 0) -> tuple[np.ndarray, ...]:
         y = 10.0 + 0.01 * t + 2.0 * np.sin(2.0 * np.pi * t / 12.0) + 0.5 * rng.standard_normal(samples)
         x = rng.standard_normal((samples, node._exogenous()))
         return (y + x.sum(axis=1), x) if node._exogenous() else (y,)
+    if isinstance(node, Predictor) and node._is_complex():  # neither circular nor white
+        m = node._inputs()
+        x = rng.standard_normal((samples, m)) + 1j * rng.standard_normal((samples, m)) + 0.3 * rng.standard_normal()
+        paths = [0.8 - 0.3j, -0.4j, 0.2 + 0.1j]
+        d = sum(np.convolve(x[:, k], np.roll(paths, k))[:samples] for k in range(m))
+        return (x[:, 0] if m == 1 else x, d + 0.1 * (rng.standard_normal(samples) + 1j * rng.standard_normal(samples)))
     if isinstance(node, Predictor):
         m = node._inputs()
         x = rng.standard_normal((samples, m))
@@ -57,13 +63,25 @@ def signals(node: Node, samples: int, seed: int = 0) -> tuple[np.ndarray, ...]:
         truth = 2.0 + np.sin(t / 9.0) + 0.3 * rng.standard_normal(samples)
         return truth, truth + 0.4 * rng.standard_normal(samples)
     assert isinstance(node, Denoiser)
+    if node._is_complex():  # symbols through a channel
+        symbols = rng.choice([1 + 1j, 1 - 1j, -1 + 1j, -1 - 1j], samples)
+        heard = np.convolve(symbols, [1.0, 0.25 - 0.1j, 0.1j])[:samples]
+        return (heard + 0.05 * (rng.standard_normal(samples) + 1j * rng.standard_normal(samples)),)
     m = node._references()
     clean = np.sin(t / 15.0) + 0.2 * np.sin(t / 3.1)
     if m == 0:
         return (clean + 0.3 * np.sin(2 * np.pi * 50.0 / 360.0 * t) + 0.1 * rng.standard_normal(samples),)
     noise = rng.standard_normal((samples, m))
     noisy = clean + sum(np.convolve(noise[:, k], [0.5, 0.3])[:samples] for k in range(m))
-    return noisy, (noise[:, 0] if m == 1 else noise)
+    pair = noisy, (noise[:, 0] if m == 1 else noise)
+    return pair[::-1] if isinstance(node, sm.EchoCanceller) else pair
+
+
+def for_kernel(node: Node, x: np.ndarray, d: np.ndarray) -> list[tuple[Any, Any]]:
+    """Checked x and d, sample by sample as the kernel of the node takes them."""
+    if node._is_complex():
+        return [(x[t].reshape(-1), complex(d[t])) for t in range(d.size)]
+    return [(x[t] if x.ndim > 1 else float(x[t]), float(d[t])) for t in range(d.size)]
 
 
 def stream(node: Node, args: tuple[np.ndarray, ...], more: dict[str, np.ndarray] | None = None) -> np.ndarray:

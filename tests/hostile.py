@@ -20,6 +20,8 @@ import streammse as sm
 from streammse.forecast.base import Forecaster
 from streammse.node import Node
 
+from .cases import for_kernel
+
 VALUES = (math.nan, math.inf, -math.inf, -1.0, 0.5, 1e18, -1e18, 1e300, 3.0, 0.0, 1e-300)
 ENOUGH = 300_000  # accesses in a few steps: beyond that it hangs
 
@@ -95,10 +97,10 @@ def survives(node: Node, args: tuple[np.ndarray, ...], more: dict[str, np.ndarra
     """Drive the kernels of a node as plain Python from the state that it has; OutsideError where they leave it."""
     x, d = node._arrange(*args, **more)
     p, s = node._p, node._s.copy().view(Guarded)
-    calls = [(node._kernel(), (x[t] if x.ndim > 1 else float(x[t]), float(d[t]))) for t in range(d.size)]
+    calls = [(node._kernel(), one) for one in for_kernel(node, x, d)]
     own = node._block()
     if own is not None:
-        calls.append((own, (x.reshape(d.size, -1), d, np.empty(d.size))))
+        calls.append((own, (x.reshape(d.size, -1), d, np.empty(d.size, d.dtype))))
     if isinstance(node, Forecaster) and node._ahead() is not None:
         calls.append((node._ahead(), (np.empty(4),)))
     Guarded.asked = 0

@@ -456,6 +456,24 @@ def ets(y, error, trend, seasonal, m, alpha, beta, gamma, phi, level, slope, sea
     return np.array(forecasts), level, slope, season
 
 
+# Complex filters: conjugates where the textbook has them, and numpy's own complex numbers
+
+
+def complex_transversal(x, d, taps, gain):
+    """y = w^H u and w += gain(e, u) e* u: outputs, and the weights (m, taps) after each sample; x is (T, m)."""
+    line, w = np.zeros((x.shape[1], taps), complex), np.zeros((x.shape[1], taps), complex)
+    outputs, weights = [], []
+    for t in range(len(d)):
+        line = np.column_stack([x[t], line[:, :-1]])
+        y = np.sum(np.conj(w) * line)
+        outputs.append(y)
+        if np.isfinite(d[t]):
+            e = d[t] - y
+            w = w + gain(e, t) * np.conj(e) * line
+        weights.append(w)
+    return np.array(outputs), np.array(weights)
+
+
 # Filtered-x
 
 
@@ -481,6 +499,265 @@ def filtered_x(x, e, taps, mu, models, leak=0.0, regulariser=None):
         w = (1 - mu * leak) * w - step * sum(e[t, k] * np.array(lines[k + 1]) for k in range(len(models)))
         weights.append(w)
     return np.array(outputs), np.array(weights)
+
+
+# Affine projection: the last desired samples that are known, met at once
+
+
+def affine_projection(x, d, taps, order, mu, regulariser, threshold=0.0):
+    """Outputs, and the weights (m, taps), newest tap first, after each sample; x is (T, m).
+
+    A row keeps the regulariser of its sample. ``threshold`` is relative to the running rms of d.
+    """
+    m = x.shape[1]
+    n = taps * m
+    line, w = np.zeros((m, taps)), np.zeros(n)
+    rows, desired, added = np.zeros((order, n)), np.full(order, np.nan), np.zeros(order)
+    total = energies(x, taps, regulariser)
+    outputs, weights = [], []
+    for t in range(len(d)):
+        line = np.column_stack([x[t], line[:, :-1]])
+        u = line.ravel()
+        rows, desired = np.vstack([u, rows[:-1]]), np.append(d[t], desired[:-1])
+        added = np.append(total[t] - u @ u, added[:-1])
+        outputs.append(w @ u)
+        gamma = threshold * np.sqrt(np.nanmean(d[: t + 1] ** 2)) if threshold else 0.0
+        known = ~np.isnan(desired)
+        if known[0] and abs(d[t] - w @ u) >= gamma:
+            a = rows[known]
+            e = desired[known] - a @ w
+            e = e - np.clip(e, -gamma, gamma)
+            w = w + mu * a.T @ np.linalg.solve(a @ a.T + np.diag(added[known]), e)
+        weights.append(w.reshape(m, taps))
+    return np.array(outputs), np.array(weights)
+
+
+# Variable steps: gains for ``transversal``, told the energies; squares of errors count relative to the power of d
+
+
+def running_power(values):
+    """The average of the squares so far, one of them counted for at most 100 times it."""
+    power, found = 0.0, []
+    for seen, square in enumerate(values**2, 1):
+        power += (min(square, 100.0 * power) - power) / seen if power else square / seen
+        found.append(power)
+    return np.array(found)
+
+
+def kwong_johnston(d, E, mu, rate, memory, smallest, largest):
+    step, power, left = mu, iter(running_power(d)), iter(E)
+
+    def gain(e, u):
+        nonlocal step
+        now, step = step, np.clip(memory * step + rate * e * e / next(power), smallest, largest)
+        return now * e * u / next(left)
+
+    return gain
+
+
+def mathews_xie(d, E, mu, rate, smallest, largest):
+    step, power, left, before = mu, iter(running_power(d)), iter(E), None
+
+    def gain(e, u):
+        nonlocal step, before
+        P, below = next(power), next(left)
+        if before is not None:
+            e1, u1, below1 = before
+            step = np.clip(step + rate * e * e1 / P * np.sum(u * u1) / below1, smallest, largest)
+        before = e, u, below
+        return step * e * u / below
+
+    return gain
+
+
+def gngd(d, E, average, mu, rate, regulariser):
+    """E without the regulariser, and the average energy in the line."""
+    r, power, left, unit, before = regulariser, iter(running_power(d)), iter(E), iter(average), None
+
+    def gain(e, u):
+        nonlocal r, before
+        P, energy, scale = next(power), next(left), next(unit)
+        if before is not None:
+            e1, u1, below1 = before
+            r -= rate * mu * e * e1 / P * scale * np.sum(u * u1) / below1**2
+            r = np.clip(r, regulariser, 100.0)
+        below = energy + r * scale
+        before = e, u, below
+        return mu * e * u / below
+
+    return gain
+
+
+def set_membership(d, E, mu, threshold):
+    power, left = iter(running_power(d)), iter(E)
+
+    def gain(e, u):
+        gamma, below = threshold * np.sqrt(next(power)), next(left)
+        return mu * max(0.0, 1.0 - gamma / abs(e)) * e * u / below
+
+    return gain
+
+
+# Recursive least squares
+
+
+def regressors(x, taps):
+    """The line at every sample, newest tap first, the taps of one reference after another: (T, m taps); x is (T, m)."""
+    behind = np.vstack([np.zeros((taps - 1, x.shape[1])), x])
+    rows = np.lib.stride_tricks.sliding_window_view(behind, taps, axis=0)[:, :, ::-1]
+    return rows.reshape(len(x), -1)
+
+
+def weighted_least_squares(rows, d, forgetting, prior):
+    """The weights after the last row, by one decomposition; ``prior`` is the diagonal that stood before the first."""
+    n = len(d)
+    weight = np.sqrt(forgetting) ** np.arange(n - 1, -1, -1)
+    ridge = np.sqrt(prior * forgetting**n)
+    system = np.vstack([weight[:, None] * rows, np.diag(ridge)])
+    return np.linalg.lstsq(system, np.concatenate([weight * d, np.zeros(len(ridge))]), rcond=None)[0]
+
+
+def rls(rows, d, prior, keep=lambda e, q: 1.0, weigh=lambda e, d: 1.0):
+    """Outputs and last weights of the textbook's recursion with all of P; ``keep`` and ``weigh`` see a sample once."""
+    n = rows.shape[1]
+    P, w, out = np.diag(1.0 / prior), np.zeros(n), []
+    for u, value in zip(rows, d, strict=True):
+        out.append(w @ u)
+        e = value - out[-1]
+        omega, forgetting = weigh(e, value), keep(e, u @ P @ u)
+        k = P @ u / (forgetting / omega + u @ P @ u)
+        w = w + k * e
+        P = (P - np.outer(k, u @ P)) / forgetting
+        P = (P + P.T) / 2
+    return np.array(out), w
+
+
+def normalised(x, d, taps, regulariser, update):
+    """Outputs, and the weights (m, taps), of ``update(w, u, e, energy, floor, P) -> w``; P the power of d so far.
+
+    ``unit`` in what follows is the rms of d over that of x so far.
+    """
+    m = x.shape[1]
+    line, w = np.zeros((m, taps)), np.zeros((m, taps))
+    below, average = energies(x, taps, regulariser), energies(x, taps, 1.0) - energies(x, taps, 0.0)
+    power = running_power(d)
+    outputs, weights = [], []
+    for t in range(len(d)):
+        line = np.column_stack([x[t], line[:, :-1]])
+        y, energy = np.sum(w * line), np.sum(line**2)
+        outputs.append(y)
+        unit = np.sqrt(power[t] * w.size / average[t])
+        w = update(w, line, d[t] - y, energy, below[t] - energy, power[t], unit)
+        weights.append(w)
+    return np.array(outputs), np.array(weights)
+
+
+def gradient_step(mu, rate, smallest, largest, memory=None):
+    """Benveniste's, or with a memory that of Ang and Farhang-Boroujeny."""
+    step, psi = mu, 0.0
+
+    def update(w, u, e, energy, floor, P, unit):
+        nonlocal step, psi
+        E, slope = energy + floor, np.sum(psi * u)
+        heard = np.clip(e, -3.0 * np.sqrt(P), 3.0 * np.sqrt(P))
+        step = np.clip(step + rate * np.clip(heard * slope / P, -10.0, 10.0), smallest, largest)
+        psi = psi + (heard - step * slope) * u / E if memory is None else memory * psi + heard * u / E
+        return w + step * e * u / E
+
+    return update
+
+
+def pnlms(mu, share):
+    def update(w, u, e, energy, floor, P, unit):
+        g = np.maximum(np.abs(w), share * max(0.01 * unit, np.abs(w).max()))
+        g = g / g.mean()
+        return w + mu * e * g * u / (np.sum(g * u * u) + floor)
+
+    return update
+
+
+def ipnlms(mu, even):
+    def update(w, u, e, energy, floor, P, unit):
+        g = even + (1.0 - even) * np.abs(w) / np.abs(w).mean() if w.any() else np.ones_like(w)
+        return w + mu * e * g * u / (np.sum(g * u * u) + floor)
+
+    return update
+
+
+def attracted(mu, pull, slope=0.0):
+    def update(w, u, e, energy, floor, P, unit):
+        E = energy + floor
+        towards = np.sign(w) / (1.0 + slope * np.abs(w) / unit)
+        return w + mu * e * u / E - mu * pull * unit / w.size * energy / E * towards
+
+    return update
+
+
+# Block LMS and its form in the frequency domain: Haykin 2014, ch. 8
+
+
+def block_nlms(x, d, taps, block, mu, regulariser, smoothing, windows, length):
+    """Outputs at the time of their d, and the weights: every gradient summed sample by sample.
+
+    The energy is that of the last windows of so many samples, a block apart, as if there had always been so many.
+    """
+    w, average, power, count = np.zeros(taps), 0.0, 0.0, 0
+    padded = np.concatenate([np.zeros(length + windows * block), x])
+    y = np.zeros(len(x) // block * block)
+    for m in range(len(x) // block):
+        at = length + windows * block + m * block
+        lines = np.array([padded[at + i - np.arange(taps)] for i in range(block)])
+        y[m * block : (m + 1) * block] = lines @ w
+        error = d[m * block : (m + 1) * block] - lines @ w
+        ends = [at + block - k * block for k in range(min(windows, m + 1))]
+        energy = np.mean([np.sum(padded[end - length : end] ** 2) for end in ends]) * windows * taps / windows / length
+        average = smoothing * average + (1.0 - smoothing) * energy
+        now = np.mean(padded[at : at + block] ** 2)
+        count = count + 1 if power else 1
+        power = power + (min(now, 100.0 * power) - power) / count if power else now
+        gradient = np.nan_to_num(error) @ lines
+        if not np.isnan(error).all():
+            w = w + mu * gradient / (max(average, energy) + regulariser * taps * power)
+    return y, w
+
+
+def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
+    """The same in the frequency domain with a step for each bin and constraints in turns, by the definition."""
+    parts, n = -(-taps // block), 2 * block
+    F = np.exp(-2j * np.pi * np.outer(np.arange(block) + 0.25, np.arange(n)) / block)  # (2 m + 1/2) / n
+
+    def back(X):
+        return np.real(np.conj(F).T @ X) / block
+
+    def cut(X, k):
+        time = back(X)
+        time[min(block, taps - k * block) :] = 0.0
+        return F @ time
+
+    W, X = np.zeros((parts, block), complex), np.zeros((parts, block), complex)
+    average, power, caution, turn = np.zeros(block), 0.0, 1.0, 0
+    padded, y = np.concatenate([np.zeros(block), x]), np.zeros(len(x) // block * block)
+    for m in range(len(x) // block):
+        X = np.concatenate([[F @ padded[m * block : m * block + n]], X[:-1]])
+        now, wanted = back((X * W).sum(axis=0))[block:], d[m * block : (m + 1) * block]
+        y[m * block : (m + 1) * block] = now
+        E = F @ np.concatenate([np.zeros(block), wanted - now])
+        energy = 0.5 * np.sum(np.abs(X) ** 2, axis=0) * parts / min(m + 1, parts)
+        average = smoothing * average + (1.0 - smoothing) * energy
+        level = np.mean(padded[(m + 1) * block :][:block] ** 2)
+        power += (level - power) / (m + 1)
+        G = caution * mu * E / (np.maximum(average, energy) + regulariser * block * parts * power)
+        W = W + np.conj(X) * G
+        turn = (turn + 1) % parts
+        for k in range(parts):
+            if constraint == "full" or (constraint == "round-robin" and k == turn):
+                W[k] = cut(W[k], k)
+        before, after = np.sum((wanted - now) ** 2), np.sum((wanted - back((X * W).sum(axis=0))[block:]) ** 2)
+        if after <= before or after <= 1e-24 * np.sum(wanted**2):
+            caution = min(1.0, 1.1 * caution)
+        else:
+            caution /= 1.1 if after < 1.25 * before else 1.0 + np.sqrt(after / before)
+    return y, np.concatenate([back(one)[:block] for one in W])[:taps], caution
 
 
 def park_miller(seed, samples):

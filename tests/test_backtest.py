@@ -698,6 +698,15 @@ def test_tables_go_out_in_every_form(tmp_path):
 # Errors and manners
 
 
+def test_models_and_series_go_by_numbers_that_exist():
+    result = sm.backtest(wave(50), [sm.Naive(), sm.Drift()], horizon=3, start=20)
+    assert result.diebold_mariano(0, -1) == result.diebold_mariano("Naive()", "Drift()")
+    with pytest.raises(ValueError, match="model must be a number from 0 to 1, got 9"):
+        result.diebold_mariano(0, 9)
+    with pytest.raises(ValueError, match="series must be a number from 0 to 0, got 2"):
+        result.plot(series=2)
+
+
 def test_errors_name_the_series_and_the_model():
     def refused(y, models, match, error=ValueError, **more):
         with pytest.raises(error, match=match):
@@ -712,6 +721,8 @@ def test_errors_name_the_series_and_the_model():
     gappy[2:18] = np.nan
     refused([wave(50), gappy], sm.SeasonalNaive(8), "series 1 is too short .* it needs 8 samples .* and 4 of the first")
     refused(wave(50), sm.SeasonalNaive(12), "needs 12 samples before it can forecast, got window=5", window=5)
+    model = sm.ARIMA((2, 1, 2), (1, 0, 1, 12))
+    refused(wave(50), model, "needs 9 samples before it can be fitted, and 8 of the first start=8", start=8)
     refused(wave(50), sm.MSE(), "does not forecast", TypeError)
     refused(wave(50), sm.Naive, "expected a model such as Naive", TypeError)
     refused(wave(50), 3.0, "expected a forecaster, an object", TypeError)

@@ -101,6 +101,8 @@ def _kinds() -> list[Case]:
     """One of every kind; the soak goes through all."""
     few = [
         Case("NLMS", (("references", 3),)),
+        Case("NLMS", (("complex", True),)),
+        Case("LMS", (("complex", True), ("references", 2))),
         Case("MSE", (("window", 16),)),
         Case("MSE", (("weighted", True),)),
         Case("NoiseCanceller"),
@@ -119,7 +121,7 @@ def _firsts() -> list[Case]:
 def test_a_block_in_c_is_run(case: Case) -> None:
     node, same = case.make(), case.make()
     x, d = in_kernel_order(node, 200)
-    y, c = np.empty(200), node.c_function()
+    y, c = np.empty(200, d.dtype), node.c_function()
     assert c.block(c.node, 150, pointer(x), pointer(d), pointer(y)) == 150
     assert c.block(c.node, 50, pointer(x[150:]), pointer(d[150:]), pointer(y[150:])) == 50
     np.testing.assert_array_equal(y, same._through(x, d))

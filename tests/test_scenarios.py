@@ -299,3 +299,15 @@ def test_iir_local_minimum_files_verdict_and_status(
     with pytest.raises(SystemExit) as left:
         local.main(tmp_path)
     assert left.value.code == 1
+
+
+def test_system_identification_meets_theory(tmp_path: Path) -> None:
+    identification = scenario("system_identification")
+    found = identification.story(seed=1, runs=12, samples=3000)
+    assert len(found) > 30
+    missed = {name: (one.above, one.off) for name, one in found.items() if not one.reached}
+    assert not missed
+    assert sum(not np.isnan(one.off) for one in found.values()) > 12
+    assert found["RLS, 0.99"].steady < found["NLMS, mu = 0.3"].steady
+    identification.picture(found, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 50_000

@@ -15,7 +15,7 @@ import streammse as sm
 from streammse import catalog
 from streammse.node import Node
 
-from .cases import Case, all_cases, extras, signals
+from .cases import Case, all_cases, extras, for_kernel, signals
 
 SAMPLES = 80
 
@@ -33,7 +33,7 @@ def worst(node: Node, samples: int = SAMPLES) -> int:
 
     before = sys.gettrace()
     with np.errstate(all="ignore"):
-        for xt, dt in zip(x, d, strict=True):
+        for xt, dt in for_kernel(node, x, d):
             lines = 0
             sys.settrace(count)
             try:

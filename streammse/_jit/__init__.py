@@ -1,10 +1,11 @@
 """The only room that imports numba: what a kernel is, when it is compiled, and where the result is kept.
 
-Three decorators, none of which compiles or imports anything by itself:
+A few decorators, none of which compiles or imports anything by itself:
 
 - ``@helper``: a small function that is inlined into every kernel that calls it;
 - ``@kernel``: one sample's arithmetic, ``y = step(p, s, x, d)`` (``x`` a float64);
 - ``@vector_kernel``: the same with ``x`` a float64 vector;
+- ``@complex_kernel``: ``x`` a vector of complex numbers, ``d`` and ``y`` complex; ``p`` and ``s`` stay float64;
 - ``@ahead_kernel``: a forecaster's next values, ``ahead(p, s, out)``;
 - ``@loop(signature)``: anything else that Python calls, with its signature spelt out.
 
@@ -33,6 +34,7 @@ from . import complaints
 
 SCALAR = "f8(f8[::1],f8[::1],f8,f8)"
 VECTOR = "f8(f8[::1],f8[::1],f8[::1],f8)"
+COMPLEX = "c16(f8[::1],f8[::1],c16[::1],c16)"
 AHEAD = "void(f8[::1],f8[::1],f8[::1])"
 
 #: whether machine code is being made for C, where nobody hears a warning: in it, and in all that it calls, ``warn`` is
@@ -154,16 +156,6 @@ class Function:
         return Step(self)
 
     @property
-    def entry(self) -> Any:
-        """What is called in C behind the only signature, for numbers by position.
-
-        It takes two thirds of the time: nothing is chosen among signatures. What stands for a number is what ``float``
-        takes; an array would not be looked at.
-        """
-        (made,) = self.compiled.overloads.values()
-        return made.entry_point
-
-    @property
     def address(self) -> int:
         """Where the machine code begins, in numba's own calling convention: what the loops of ``drive.py`` take."""
         (made,) = self.compiled.overloads.values()
@@ -244,6 +236,11 @@ def kernel(py_func: Callable[..., Any], *, allocates: bool = False, **options: A
 def vector_kernel(py_func: Callable[..., Any], *, allocates: bool = False, **options: Any) -> Function:
     """``y = step(p, s, x, d)`` with a vector of inputs."""
     return Function(py_func, VECTOR, _nrt=allocates, **options)
+
+
+def complex_kernel(py_func: Callable[..., Any]) -> Function:
+    """``y = step(p, s, x, d)`` with a vector of complex inputs, complex ``d`` and ``y``."""
+    return Function(py_func, COMPLEX, _nrt=False)
 
 
 def ahead_kernel(py_func: Callable[..., Any]) -> Function:

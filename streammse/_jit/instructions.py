@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import AHEAD, SCALAR, VECTOR, silent
+from . import AHEAD, COMPLEX, SCALAR, VECTOR, silent
 
 
 class Intrinsic:
@@ -49,14 +49,14 @@ class Intrinsic:
         return cpu_target.typing_context.resolve_value_type(made)
 
 
-def view(context: Any, builder: Any, kind: Any, data: Any, size: Any) -> Any:
-    """A flat array of ``size`` float64 at ``data`` that nobody owns: no reference of it is counted."""
+def view(context: Any, builder: Any, kind: Any, data: Any, size: Any, itemsize: int = 8) -> Any:
+    """A flat array of ``size`` numbers (float64) at ``data`` that nobody owns: no reference of it is counted."""
     from llvmlite import ir
     from numba.np.arrayobj import make_array, populate_array
 
     array = make_array(kind)(context, builder)
     word = ir.IntType(64)
-    populate_array(array, data=data, shape=[size], strides=[word(8)], itemsize=word(8), meminfo=None)
+    populate_array(array, data=data, shape=[size], strides=[word(itemsize)], itemsize=word(itemsize), meminfo=None)
     return array._getvalue()
 
 
@@ -106,7 +106,30 @@ def _calls(kind: str) -> Callable[[], Any]:
 
 call_step = Intrinsic(_calls(SCALAR))
 call_vector_step = Intrinsic(_calls(VECTOR))
+call_complex_step = Intrinsic(_calls(COMPLEX))
 call_ahead = Intrinsic(_calls(AHEAD))
+
+
+def _build_alone() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    kind = types.Array(types.complex128, 1, "C")
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = cgutils.alloca_once_value(builder, args[0])
+        return view(context, builder, kind, place, ir.IntType(64)(1), itemsize=16)
+
+    def alone(typingctx: Any, x: Any) -> Any:
+        return kind(types.complex128), codegen
+
+    return intrinsic(alone)
+
+
+#: a complex number as a vector of one, on the stack: for a call, not to be kept
+alone = Intrinsic(_build_alone)
 
 
 def _build_warn() -> Any:

@@ -8,13 +8,14 @@ every process, as the bits of an integer into ``p``.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import SCALAR, Function
+from . import SCALAR, VECTOR, Function
 from .instructions import Intrinsic, view
 
 #: a row of the table in ``p``, all of them integers: the machine code, and where the part of p and of s begins and how
@@ -31,14 +32,18 @@ def plug(p: NDArray[np.float64], at: int, step: Function, places: tuple[int, int
     p[at : at + WORDS].view(np.int64)[:] = (step.address, *places)
 
 
-def _build_call() -> Any:
+def _calls(kind: str) -> Callable[[], Any]:
+    return lambda: _build_call(kind)
+
+
+def _build_call(kind: str) -> Any:
     from llvmlite import ir
     from numba import types
     from numba.core import sigutils
     from numba.extending import intrinsic
     from numba.np.arrayobj import make_array
 
-    (p_type, s_type, *_), rtype = sigutils.normalize_signature(SCALAR)
+    (p_type, s_type, *others), rtype = sigutils.normalize_signature(kind)
     word = ir.IntType(64)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -48,7 +53,7 @@ def _build_call() -> Any:
         step, p_at, p_size, s_at, s_size = (builder.load(builder.gep(words, [word(i)])) for i in range(WORDS))
         values = (_slice(context, builder, p_type, p, p_at, p_size), _slice(context, builder, s_type, s, s_at, s_size))
         convention = context.call_conv
-        atypes = (p_type, s_type, types.float64, types.float64)
+        atypes = (p_type, s_type, *others)
         target = builder.inttoptr(step, ir.PointerType(convention.get_function_type(rtype, atypes)))
         status, result = convention.call_function(builder, target, rtype, atypes, (*values, x, d))
         with builder.if_then(status.is_error, likely=False):
@@ -56,7 +61,7 @@ def _build_call() -> Any:
         return result
 
     def call_part(typingctx: Any, p: Any, s: Any, at: Any, x: Any, d: Any) -> Any:
-        return rtype(p_type, s_type, types.int64, types.float64, types.float64), codegen
+        return rtype(p_type, s_type, types.int64, *others), codegen
 
     return intrinsic(call_part)
 
@@ -69,13 +74,15 @@ def _slice(context: Any, builder: Any, kind: Any, whole: Any, at: Any, size: Any
     return view(context, builder, kind, data, size)
 
 
-def _call_in_python(p: Any, s: Any, at: int, x: float, d: float) -> float:
+def _call_in_python(p: Any, s: Any, at: int, x: Any, d: float) -> float:
     step, p_at, p_size, s_at, s_size = p[at : at + WORDS].view(np.int64).tolist()
     return float(_functions[step](p[p_at : p_at + p_size], s[s_at : s_at + s_size], x, d))
 
 
 #: y = call_part(p, s, at, x, d): the kernel in the row of the table that begins at ``p[at]``
-call_part = Intrinsic(_build_call, _call_in_python)
+call_part = Intrinsic(_calls(SCALAR), _call_in_python)
+#: the same for a kernel with a row of inputs
+call_vector_part = Intrinsic(_calls(VECTOR), _call_in_python)
 
 
 def _build_part() -> Any:

@@ -1,8 +1,10 @@
 """A kernel as plain C functions: ``step`` for a sample and ``block`` for many, with the kernel inside of them.
 
 They take one pointer to six words that say where parameters and state are, how long they are, how many inputs a sample
-has, and whether a call has failed. Python is not asked for anything: no GIL, no memory, and where the kernel would warn
-nothing is said (``silent``). A kernel that raises writes the failure into the words, and its exception is dropped.
+has, and whether a call has failed. Complex numbers go by pointers to pairs of doubles, which is how every language has
+them in memory; by value each compiler passes them in its own way. Python is not asked for anything: no GIL, no memory,
+and where the kernel would warn nothing is said (``silent``). A kernel that raises writes the failure into the words,
+and its exception is dropped.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, NamedTuple
 
-from . import VECTOR, Function, silent
+from . import COMPLEX, VECTOR, Function, silent
 from .instructions import Intrinsic, view
 
 #: the words, each of 64 bits
@@ -56,13 +58,15 @@ def _build() -> Any:
     from numba.extending import intrinsic
 
     word, real = ir.IntType(64), ir.DoubleType()
-    vector_types, _ = sigutils.normalize_signature(VECTOR)
+    (vector_types, _), (complex_types, _) = map(sigutils.normalize_signature, (VECTOR, COMPLEX))
 
     def codegen(context: Any, outer: Any, signature: Any, args: Any) -> Any:
         (made,) = signature.args[0].dispatcher.overloads.values()
         atypes = made.signature.args
         p_type, s_type, x_type, _ = atypes
-        vector = atypes == vector_types
+        vector, in_pairs = atypes in (vector_types, complex_types), atypes == complex_types
+        number, width = (types.complex128, 2) if in_pairs else (types.float64, 1)
+        value = context.get_value_type(number)
         context.add_linking_libs((made.library,))
         kernel = context.declare_function(outer.module, made.fndesc)
 
@@ -74,18 +78,23 @@ def _build() -> Any:
         def at(builder: Any, words: Any, which: int) -> Any:
             return builder.gep(words, [word(which)])
 
-        x_of_c = real.as_pointer() if vector else real
-        builder, words, x, d = function("step", real, x_of_c, real)
+        pointer, nan = real.as_pointer(), real(float("nan"))
+        if in_pairs:
+            builder, words, x, d_at, y_at = function("step", ir.VoidType(), pointer, pointer, pointer)
+            d = builder.load(builder.bitcast(d_at, value.as_pointer()), align=8)
+            x = builder.bitcast(x, value.as_pointer())
+        else:
+            builder, words, x, d = function("step", real, pointer if vector else real, real)
         step = builder.function
         p, p_size, s, s_size, inputs = (builder.load(at(builder, words, k)) for k in range(STATUS))
         p, s = (builder.inttoptr(one, real.as_pointer()) for one in (p, s))
         values = (
             view(context, builder, p_type, p, p_size),
             view(context, builder, s_type, s, s_size),
-            view(context, builder, x_type, x, inputs) if vector else x,
+            view(context, builder, x_type, x, inputs, itemsize=8 * width) if vector else x,
             d,
         )
-        status, y = context.call_conv.call_function(builder, kernel, types.float64, atypes, values)
+        status, y = context.call_conv.call_function(builder, kernel, number, atypes, values)
         with builder.if_then(status.is_error, likely=False):
             builder.store(word(FAILED), at(builder, words, STATUS))
             with builder.if_else(status.is_python_exc) as (python, own):
@@ -98,24 +107,34 @@ def _build() -> Any:
                     allocated = builder.extract_value(builder.load(status.excinfoptr), 4)
                     with builder.if_then(builder.icmp_signed(">", allocated, allocated.type(0))):
                         context.nrt.free(builder, builder.bitcast(status.excinfoptr, cgutils.voidptr_t))
-        builder.ret(builder.select(status.is_error, real(float("nan")), y))
+        if in_pairs:
+            unknown = ir.Constant(value, [nan, nan])
+            y_at = builder.bitcast(y_at, value.as_pointer())
+            builder.store(builder.select(status.is_error, unknown, y), y_at, align=8)
+            builder.ret_void()
+        else:
+            builder.ret(builder.select(status.is_error, nan, y))
 
-        pointer = real.as_pointer()
         builder, words, size, xs, ds, ys = function("block", word, word, pointer, pointer, pointer)
         failure = at(builder, words, STATUS)
         before = builder.load(failure)
         builder.store(word(0), failure)
-        unknown = cgutils.alloca_once_value(builder, real(float("nan")))
+        unknown = cgutils.alloca_once_value(builder, ir.Constant(ir.ArrayType(real, width), [nan] * width))
         none = cgutils.is_null(builder, ds)
-        ds, pace = builder.select(none, unknown, ds), builder.select(none, word(0), word(1))
-        width = builder.load(at(builder, words, INPUTS)) if vector else word(1)
+        ds = builder.select(none, builder.bitcast(unknown, pointer), ds)
+        pace = builder.select(none, word(0), word(width))
+        row = builder.mul(builder.load(at(builder, words, INPUTS)), word(width)) if vector else word(1)
         with cgutils.for_range_slice(builder, word(0), size, word(1), word) as (t, _):
-            x = builder.gep(xs, [builder.mul(t, width)])
-            d = builder.load(builder.gep(ds, [builder.mul(t, pace)]))
-            y = builder.call(step, [words, x if vector else builder.load(x), d])
+            x, d = builder.gep(xs, [builder.mul(t, row)]), builder.gep(ds, [builder.mul(t, pace)])
+            y_at = builder.gep(ys, [builder.mul(t, word(width))])
+            if in_pairs:
+                builder.call(step, [words, x, d, y_at])
+            else:
+                y = builder.call(step, [words, x if vector else builder.load(x), builder.load(d)])
             with builder.if_then(cgutils.is_not_null(builder, builder.load(failure)), likely=False):
                 builder.ret(t)
-            builder.store(y, builder.gep(ys, [t]))
+            if not in_pairs:
+                builder.store(y, y_at)
         builder.store(before, failure)
         builder.ret(size)
         return context.get_dummy_value()

@@ -6,6 +6,7 @@ same flat state is often not turned into vectors at all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,16 @@ def _multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
     )
 
 
+def _across(builder: Any, parts: list[Any], join: Callable[[Any, Any], Any]) -> Any:
+    """Of the vectors and the number at ``parts`` one number, in a fixed order."""
+    from llvmlite import ir
+
+    a, b, c, d, rest = (builder.load(part) for part in parts)
+    vector = join(join(a, b), join(c, d))
+    a, b, c, d = (builder.extract_element(vector, ir.IntType(32)(k)) for k in range(LANES))
+    return join(join(join(a, c), join(b, d)), rest)
+
+
 def _build_dot() -> Any:
     from llvmlite import ir
     from numba import types
@@ -74,10 +85,7 @@ def _build_dot() -> Any:
             builder.store(_multiply_add(builder, one, other, builder.load(sums[which])), sums[which])
 
         _passes(builder, count, add)
-        *parts, rest = (builder.load(into) for into in sums)
-        total = builder.fadd(builder.fadd(parts[0], parts[1]), builder.fadd(parts[2], parts[3]))
-        one, two, three, four = (builder.extract_element(total, ir.IntType(32)(k)) for k in range(LANES))
-        return builder.fadd(builder.fadd(builder.fadd(one, three), builder.fadd(two, four)), rest)
+        return _across(builder, sums, builder.fadd)
 
     def dot(typingctx: Any, a: Any, i: Any, b: Any, j: Any, count: Any) -> Any:
         return types.float64(a, types.int64, b, types.int64, types.int64), codegen
@@ -132,3 +140,62 @@ def _add_scaled_in_python(a: Any, i: int, factor: float, b: Any, j: int, count: 
 
 #: add_scaled(a, i, factor, b, j, count): to a[i : i + count] is added factor * b[j : j + count]; they do not overlap
 add_scaled = Intrinsic(_build_add_scaled, _add_scaled_in_python)
+
+
+def _reduction(start: float, join: Callable[[Any, Any, Any], Any], *, magnitude: bool = False) -> Callable[[], Any]:
+    """One number of a whole vector, or of its magnitudes."""
+
+    def build() -> Any:
+        from llvmlite import ir
+        from numba import types
+        from numba.core import cgutils
+        from numba.extending import intrinsic
+
+        real = ir.DoubleType()
+        vector = ir.VectorType(real, LANES)
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            base = _base(context, builder, signature.args[0], args[0], args[1])
+            parts = [cgutils.alloca_once_value(builder, ir.Constant(vector, [start] * LANES)) for _ in range(TOGETHER)]
+            parts.append(cgutils.alloca_once_value(builder, real(start)))
+
+            def take(k: Any, kind: Any, which: int) -> None:
+                value = builder.load(_at(builder, base, k, kind), align=8)
+                if magnitude:
+                    name = "llvm.fabs.f64" if kind == real else f"llvm.fabs.v{LANES}f64"
+                    wanted = ir.FunctionType(kind, [kind])
+                    value = builder.call(cgutils.get_or_insert_function(builder.module, wanted, name), [value])
+                builder.store(join(builder, builder.load(parts[which]), value), parts[which])
+
+            _passes(builder, args[2], take)
+            return _across(builder, parts, lambda a, b: join(builder, a, b))
+
+        def reduction(typingctx: Any, a: Any, i: Any, count: Any) -> Any:
+            return types.float64(a, types.int64, types.int64), codegen
+
+        return intrinsic(reduction)
+
+    return build
+
+
+def _add(builder: Any, a: Any, b: Any) -> Any:
+    return builder.fadd(a, b)
+
+
+def _larger(builder: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", b, a), b, a)
+
+
+def _numbers(a: Any, i: int, count: int) -> list[float]:
+    return [float(a[i + k]) for k in range(count) if not math.isnan(a[i + k])]
+
+
+#: total(a, i, count) is the sum of a[i : i + count]
+total = Intrinsic(_reduction(0.0, _add), lambda a, i, count: float(sum(a[i + k] for k in range(count))))
+#: highest(a, i, count) is the largest of a[i : i + count], as if nothing there were NaN; -inf where all are
+highest = Intrinsic(_reduction(-math.inf, _larger), lambda a, i, count: max([-math.inf, *_numbers(a, i, count)]))
+#: loudest(a, i, count) is the largest magnitude there
+loudest = Intrinsic(
+    _reduction(0.0, _larger, magnitude=True),
+    lambda a, i, count: max([0.0, *map(abs, _numbers(a, i, count))]),
+)

@@ -48,7 +48,7 @@ def field_fits(contestants: list[Contestant], series: Series, asked: Plan) -> No
             raise ValueError(f"{one.name} needs x with {counted(one.node._inputs(), 'column')}, got {m}")
         if asked.window is not None and asked.window < one.needs:
             raise ValueError(
-                f"{one.name} needs {counted(one.needs, 'sample')} before it can forecast, got window={asked.window}"
+                f"{one.name} needs {counted(one.needs, 'sample')} before it can {one.able}, got window={asked.window}"
             )
     taken = {*series.columns, "cutoff", "horizon"}
     hidden = [one.name for one in contestants if one.name in taken]
@@ -79,7 +79,7 @@ def too_short(contestants: list[Contestant], series: Series, asked: Plan) -> Ite
             yield TooShort(
                 int(row),
                 k,
-                f"is too short for {one.name}: it needs {one.needs} samples before it can forecast, and "
+                f"is too short for {one.name}: it needs {one.needs} samples before it can {one.able}, and "
                 f"{found[row]} of the first start={asked.start} are known (not missing)",
             )
 

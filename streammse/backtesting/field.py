@@ -27,10 +27,18 @@ class Contestant:
         """How the loop drives it."""
         return GIVEN if self.node is None else kind_of(self.node)
 
-    @property
+    @cached_property
     def needs(self) -> int:
-        """How many samples it must have seen before it can forecast."""
-        return self.node.needs if isinstance(self.node, Forecaster) else 1
+        """How many samples it must have seen before it can forecast, or be fitted where it still has to."""
+        if not isinstance(self.node, Forecaster):
+            return 1
+        open_ones = [one for one in _with_experts(self.node) if _open(one)]
+        return max([self.node.needs, *(one.needs_to_fit for one in open_ones)])
+
+    @property
+    def able(self) -> str:
+        """What it can do then."""
+        return "be fitted" if isinstance(self.node, Forecaster) and self.needs > self.node.needs else "forecast"
 
     @cached_property
     def estimates(self) -> bool:
@@ -109,6 +117,8 @@ def _contestant(model: Any, name: str | None) -> Contestant:
     if isinstance(model, Node):
         if not isinstance(model, Predictor):
             raise TypeError(f"{model!r} does not forecast: expected a forecaster, a filter or a kernel that predicts")
+        if model._is_complex():
+            raise TypeError(f"a backtest takes models of real series, got {model!r}, which is complex")
         return Contestant(name or repr(model), model)
     guest = invite(model)
     if guest is None:

@@ -19,12 +19,11 @@ STRETCHES = 4  # horizons of forecasts that are drawn, one after another
 BEFORE = 1.5  # horizons of history before the first of them
 
 
-def picture(result: Result, series: int) -> Any:
+def picture(result: Result, row: int) -> Any:
     """The figure."""
     from matplotlib.figure import Figure
 
     plan = result._plan
-    row = range(len(result.series))[series]
     weighs = [k for k, one in enumerate(result._contestants) if has_weights(one)][:1]
     figure = Figure(figsize=(11, 9.5 + 2.6 * len(weighs)), layout="constrained")
     ahead, by_horizon, rolling, *more = figure.subplots(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..banks import bank
 from ..metrics.errors import MSE
 from ..node import Array
+from ..scalar import shown
 from . import compare, scores
 from .field import Contestant
 from .plan import Plan, whole
@@ -264,7 +265,7 @@ class Result:
         """
         from .weights import weights
 
-        row = range(len(self._series))[series]
+        row = _number("series", series, len(self._series))
         return weights(self._contestants[self._model(model)], self._series, row, self._plan)
 
     def _model(self, which: int | str) -> int:
@@ -272,7 +273,7 @@ class Result:
             if which not in self.models:
                 raise ValueError(f"no model {which!r}: there are {', '.join(self.models)}")
             return self.models.index(which)
-        return range(len(self.models))[which]
+        return _number("model", which, len(self.models))
 
     # Out.
 
@@ -292,7 +293,7 @@ class Result:
         """
         from .picture import picture
 
-        figure = picture(self, series)
+        figure = picture(self, _number("series", series, len(self._series)))
         if path is not None:
             figure.savefig(fspath(path), dpi=120)
         return figure
@@ -304,3 +305,11 @@ class Result:
     def to_parquet(self, path: str | PathLike[str]) -> None:
         """Write ``scores`` as Parquet."""
         self.scores.to_parquet(path)
+
+
+def _number(what: str, which: int, count: int) -> int:
+    """A number from 0 to count - 1; one below zero counts from the end, as Python's do."""
+    try:
+        return range(count)[which]
+    except (IndexError, TypeError):
+        raise ValueError(f"{what} must be a number from 0 to {count - 1}, got {shown(which)}") from None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -242,19 +242,33 @@ class Backtest:
 
 
 def _in_threads(jobs: list[Job], do: Callable[[Job, Callable[[int], None]], None], threads: int, bar: Bar) -> None:
-    pool = ThreadPoolExecutor(threads)
-    try:
-        waiting = {
-            pool.submit(do, job, bar.count)  # only the thread that began may draw
-            for job in jobs
-        }
-        while waiting:
-            done, waiting = wait(waiting, timeout=bar.patience, return_when=FIRST_COMPLETED)
-            for one in done:
-                one.result()
+    """The jobs by so many threads, of which one is ours: to wait and be woken up takes as long as a job."""
+    waiting, failed = deque(jobs), list[BaseException]()
+
+    def work(tell: Callable[[int], None]) -> None:
+        while not failed:
+            try:
+                job = waiting.popleft()
+            except IndexError:
+                return
+            do(job, tell)
+
+    def beside() -> None:
+        try:
+            work(bar.count)  # only the thread that began may draw
+        except BaseException as error:  # noqa: BLE001  it is raised where somebody sees it
+            failed.append(error)
+
+    others = [threading.Thread(target=beside) for _ in range(threads - 1)]
+    for one in others:
+        one.start()
+    work(bar.add)
+    for one in others:
+        while one.is_alive():
+            one.join(bar.patience)
             bar.look()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    if failed:
+        raise failed[0]
 
 
 def _cores() -> int:

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from ..report import Report
 
 #: methods and the classes behind them
-METHODS = {"cancel": "NoiseCanceller", "enhance": "LineEnhancer", "hum": "HumCanceller", "smooth": "Smoother"}
+METHODS = {
+    "cancel": "NoiseCanceller",
+    "echo": "EchoCanceller",
+    "enhance": "LineEnhancer",
+    "hum": "HumCanceller",
+    "smooth": "Smoother",
+}
+#: those that take a reference, and what they do with it
+REFERRED = {
+    "cancel": "subtracts what a reference explains",
+    "echo": "subtracts what the microphone hears of the loudspeaker, which is the reference",
+}
 
 
 def denoise(
@@ -50,6 +61,14 @@ def denoise(
         str | None,
         typer.Option(
             "--method", "-m", metavar="|".join(METHODS), help="By default cancel with a reference, else smooth."
+        ),
+    ] = None,
+    filter: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(
+            metavar="NAME:N",
+            help="cancel: by this adaptive filter, such as rls:32 or nlms:32:mu=0.1 (streammse list); by default three "
+            "NLMS side by side, which choose the step.",
         ),
     ] = None,
     rate: Annotated[
@@ -126,11 +145,9 @@ def denoise(
         from ..scalar import counted
 
         _distinct(source, reference or [], output, plot, checkpoint, dead_letters, log)
-        if checkpoint is not None and time is not None:
-            raise RefusedError(
-                "rows that wait for the watermark are in no checkpoint: --time or --checkpoint, not both"
-            )
         name = _method(method, reference)
+        if filter is not None and name != "cancel":
+            raise RefusedError(f"--filter is for method cancel, got {name}: name what hears the noise with --reference")
         letters = flow.letters(dead_letters, strict)
         opened = io.source(
             source,
@@ -148,7 +165,11 @@ def denoise(
         if rate is not None:
             opened.rate = _rate(rate)
         given = {"taps": taps, "mu": mu, "delay": delay, "keep": keep, "mains": mains}
-        node = _node(name, opened, {key: value for key, value in given.items() if value is not None}, parameter or [])
+        given = {key: value for key, value in given.items() if value is not None}
+        if filter is None:
+            node = _node(name, opened, given, parameter or [])
+        else:
+            node = _by_filter(filter, opened, [*given, *(parameter or [])])
         report = Report()
         sinks: list[Sink] = []
         runner: Runner | None = None
@@ -171,7 +192,7 @@ def denoise(
             if plot is not None:
                 from ..plot import Picture
 
-                title = f"{Path(opened.name).name}, {opened.column}: {name} ({METHODS[name]})"
+                title = f"{Path(opened.name).name}, {opened.column}: {name} ({filter or METHODS[name]})"
                 sinks.insert(0, Picture(plot, opened.rate, title))  # drawing takes a while: the output comes last
             sinks.append(report)
             if sys.stderr.isatty() and not (output == "-" and sys.stdout.isatty()):
@@ -253,9 +274,9 @@ def _method(given: str | None, reference: list[str] | None) -> str:
     name = given or ("cancel" if reference else "smooth")
     if name not in METHODS:
         raise RefusedError(f"unknown method {name!r}: expected one of {', '.join(METHODS)}")
-    if name == "cancel" and not reference:
-        raise RefusedError("method cancel subtracts what a reference explains: name its column with --reference")
-    if name != "cancel" and reference:
+    if name in REFERRED and not reference:
+        raise RefusedError(f"method {name} {REFERRED[name]}: name its column with --reference")
+    if name not in REFERRED and reference:
         raise RefusedError(f"method {name} takes no reference, got {' '.join(reference)}; method cancel does")
     return name
 
@@ -273,6 +294,8 @@ def _node(method: str, source: Source, given: dict[str, Any], more: list[str]) -
         given[key.strip()] = typed(value)
     if "references" in cls._params:
         given["references"] = source.references
+    elif source.references > 1:
+        raise RefusedError(f"method {method} takes one reference, got {source.references}")
     if "rate" in cls._params:
         if source.rate is None:
             raise RefusedError(
@@ -286,6 +309,22 @@ def _node(method: str, source: Source, given: dict[str, Any], more: list[str]) -
         raise RefusedError(f"method {method} has no parameter {unknown[0]!r}: its parameters are {known}")
     try:
         return cls(**given)
+    except (ValueError, TypeError) as error:
+        raise RefusedError(str(error)) from None
+
+
+def _by_filter(text: str, source: Source, others: list[str]) -> Node:
+    """A canceller by the filter that was named."""
+    from .. import catalog
+    from ..named import adaptive_filter
+
+    if others:
+        raise RefusedError(f"with --filter the parameters stand behind its name, as in {text}:mu=0.1; got {others[0]}")
+    try:
+        made = adaptive_filter(text, references=source.references)
+        if made._inputs() != source.references:
+            raise RefusedError(f"{text} takes one reference, got {source.references}")
+        return catalog.get("FilterCanceller")(made)
     except (ValueError, TypeError) as error:
         raise RefusedError(str(error)) from None
 

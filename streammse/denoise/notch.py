@@ -143,7 +143,7 @@ class LatticeNotch(Notch):
     In a gap (NaN or an infinite sample) the tones go on, nothing is learnt, and the output is the last clean sample. A
     sample beyond 10 times the running root mean square enters the notch as so much, so it does not ring after a spike.
 
-    About 16 multiplications a sample for each tone, a sine and a cosine.
+    Cost: about 16 multiplications, a sine and a cosine a sample for each tone.
 
     References
     ----------
@@ -210,7 +210,9 @@ class AdaptiveNotch(Notch):
 
     Notes
     -----
-    Gaps and spikes: as in `LatticeNotch`. About 16 multiplications a sample for each tone.
+    Gaps and spikes: as in `LatticeNotch`.
+
+    Cost: about 16 multiplications a sample for each tone.
 
     References
     ----------

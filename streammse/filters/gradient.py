@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._jit import Function
 from .._jit.instructions import Intrinsic, late_sign_sweep, late_sweep
-from ..kernels import fir, losses
+from ..kernels import complex_fir, fir, losses
 from ..kernels.losses import textbook_unit
-from ..node import Index, Predictor, real_array
+from ..node import Index, Predictor, complex_array, real_array
 from ..param import param
 from ..snapshot import COUNTABLE
 
@@ -40,6 +40,17 @@ def loss() -> Any:
     )
 
 
+def complex_valued() -> Any:
+    """The field of the members that also filter complex signals."""
+    return param(
+        False,
+        "whether signals and weights are complex",
+        fixed=True,
+        kw_only=True,
+        slot=fir.COMPLEX,
+    )
+
+
 class GradientFilter(Predictor):
     """A transversal filter that descends the score of a loss: the base of the family.
 
@@ -60,35 +71,57 @@ class GradientFilter(Predictor):
     _gain: ClassVar[Function] = fir.plain_gain
     _sweep: ClassVar[Intrinsic] = late_sweep
     _regressor: ClassVar[Function] = fir.itself
+    _rule: ClassVar[Function] = fir.steady
     _layout = 3
 
     def _family(self) -> fir.Family:
         descended = self._descended
-        return fir.family(descended.score, self._gain, self._sweep, self._regressor, textbook_unit(descended))
+        unit = textbook_unit(descended)
+        return fir.family(descended.score, self._gain, self._sweep, self._regressor, unit, self._rule)
 
     @property
     def _descended(self) -> losses.Loss:
         given: losses.Loss = self._values.get("loss", self._loss)
         return given
 
+    def _is_complex(self) -> bool:
+        return bool(self._values.get("complex"))
+
+    def _check(self) -> None:
+        if self._is_complex():
+            one = self._descended
+            if any(one.score(e, one.a, one.b) != -one.score(-e, one.a, one.b) for e in (0.5, 3.0)):
+                raise ValueError(f"a complex error has no sign: expected an even loss with complex=True, got {one!r}")
+
+    def _complex(self) -> complex_fir.Forms:
+        one = self._descended
+        if one.score is losses.squared.score:
+            return complex_fir.forms(self._gain)
+        return complex_fir.forms(self._gain, complex_fir.scored(one.score, textbook_unit(one)))
+
     def _kernel(self) -> Function:
+        if self._is_complex():
+            return self._complex().step
         return self._family().step if self.references == 1 else self._family().vector_step
 
-    def _block(self) -> Function:
+    def _block(self) -> Function | None:
+        if self._is_complex():
+            return self._complex().block if self.references == 1 else None
         return self._family().block if self.references == 1 else self._family().vector_block
 
     def _inputs(self) -> int:
         return self.references
 
     def _size(self) -> int:
-        return fir.state_size(self.taps, self.references)
+        return (complex_fir.size if self._is_complex() else fir.state_size)(self.taps, self.references)
 
     def _start(self, s: NDArray[np.float64]) -> None:
         fir.start(self._p, s)
 
     def _indices(self) -> list[Index]:
         counters: list[Index] = [(slot, 0, COUNTABLE) for slot in (fir.DIVERGED, fir.UNLEARNT)]
-        return [(fir.POSITION, 0, self.taps + 1), (fir.PLACE, 0, self.taps - 1), (fir.LEFT, 0, COUNTABLE), *counters]
+        rows = self.taps + (1 if self._is_complex() else 2)
+        return [(fir.POSITION, 0, rows - 1), (fir.PLACE, 0, self.taps - 1), (fir.LEFT, 0, COUNTABLE), *counters]
 
     def _size_at_first(self) -> int:
         return fir.size_at_first(self.taps, self.references)
@@ -112,19 +145,23 @@ class GradientFilter(Predictor):
         return int(self._s[fir.UNLEARNT])
 
     @property
-    def weights(self) -> NDArray[np.float64]:
+    def weights(self) -> NDArray[Any]:
         """The weights, newest tap first: shape (taps,), or (references, taps). A copy; assign to set them.
 
-        Setting them also ends a ``hold`` after a divergence.
+        Setting them also ends a ``hold`` after a divergence. Those of a complex filter are complex, and its output is
+        w^H x: their conjugates are what the input is convolved with.
         """
+        if self._is_complex():
+            return complex_fir.weights(self._s, self.taps, self.references)
         return fir.weights(self._s, self.taps, self.references, sign=self._sweep is late_sign_sweep)
 
     @weights.setter
     def weights(self, values: ArrayLike) -> None:
-        given = real_array(values, "weights")
+        given = (complex_array if self._is_complex() else real_array)(values, "weights")
         wanted = (self.taps,) if self.references == 1 else (self.references, self.taps)
         if given.shape != wanted:
             raise ValueError(f"weights must have shape {wanted}, got {given.shape}")
         if not np.isfinite(given).all():
             raise ValueError("weights must be finite")
-        fir.set_weights(self._p, self._s, given, self.references)
+        setting: Any = complex_fir.set_weights if self._is_complex() else fir.set_weights
+        setting(self._p, self._s, given, self.references)

@@ -64,7 +64,9 @@ class OnlineFilteredXNLMS(FilteredXNLMS):
 
     Notes
     -----
-    One error microphone. Multiplications a sample: those of `FilteredXNLMS`, 3 L and 3 m n more.
+    There is one error microphone.
+
+    Cost: m (L + 3 n) multiplications a sample as in `FilteredXNLMS`, and 4 L + 3 m n more for the model and for h.
 
     References
     ----------

@@ -67,10 +67,15 @@ class TransversalFilter(Predictor):
 
     @weights.setter
     def weights(self, values: ArrayLike) -> None:
+        given = line.oldest_first(self._checked_weights(values), self.references)
+        self._s[line.WEIGHTS : line.WEIGHTS + self._total] = given
+
+    def _checked_weights(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Weights that somebody sets, checked."""
         given = real_array(values, "weights")
         wanted = (self.taps,) if self.references == 1 else (self.references, self.taps)
         if given.shape != wanted:
             raise ValueError(f"weights must have shape {wanted}, got {given.shape}")
         if not np.isfinite(given).all():
             raise ValueError("weights must be finite")
-        self._s[line.WEIGHTS : line.WEIGHTS + self._total] = line.oldest_first(given, self.references)
+        return given

@@ -13,9 +13,8 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import snapshot
 from .._jit import Function
-from .._jit.parts import WORDS, plug
+from ..composite import Composite, settled
 from ..kernels import aggregation as rules
 from ..kernels import losses
 from ..node import Array, Node, Predictor, on_a_line
@@ -36,83 +35,38 @@ def _experts(name: str, value: Any) -> tuple[Predictor, ...]:
             raise TypeError(f"{name} must hold forecasters such as {one.__name__}(), got the class")
         if not isinstance(one, Predictor):
             raise TypeError(f"{name} must hold forecasters, filters or kernels that predict, got {one!r}")
+        if one._is_complex():
+            raise ValueError(f"{name} must hold models of real series, got {one!r}, which is complex")
         if one._inputs() != 1 or (isinstance(one, Forecaster) and one._exogenous()):
             raise ValueError(f"{name} must hold models of the series alone, got {one!r}, which takes further inputs")
-    return tuple(_settled(one.clone()) for one in models)
+    return tuple(settled(one.clone()) for one in models)
 
 
-def _settled(model: Predictor) -> Predictor:
-    """A model whose parameters nobody changes beside the ensemble, which has numbers of its own."""
-    model._values = cast("dict[str, Any]", MappingProxyType(model._values))
-    return model
-
-
-class Ensemble(Forecaster):
+class Ensemble(Composite, Forecaster):
     """What all ensembles share: their experts, and how these lie in the flat vectors."""
 
     models: tuple[Predictor, ...] = param(REQUIRED, "the experts", fixed=True, check=_experts, encode=lambda _: ())
 
     _worst = "len(models)"
-    _p_size = rules.TABLE
-    _fallible = True  # an expert may be a user's own kernel
+    _p_size = _table = rules.TABLE
+    _row = rules.ROW
+    _made_of = "models"
     #: how many lists with an element for each expert stand in front of their states
     _lists: ClassVar[int]
     _needs = {"models": (Naive(), SeasonalNaive(season=12), RunningMean())}
     _probes = {"models": {"models": (Naive(), Drift())}}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._p = self._parameters()
-
-    def _parameters(self) -> Array:
-        """The rule's own parameters, the table of the experts, and theirs."""
-        own = rules.TABLE + rules.ROW * len(self.models)
-        p = np.concatenate([self._p[: rules.TABLE], np.zeros(own - rules.TABLE), *(one._p for one in self.models)])
+    def _fill(self, p: Array) -> None:
         p[rules.EXPERTS] = len(self.models)
-        p_at, s_at = own, self._own_size()
         for k, one in enumerate(self.models):
-            at = rules.TABLE + rules.ROW * k
-            plug(p, at, one._kernel(), (p_at, one._p.size, s_at, one._s.size))
-            p[at + rules.FILTER] = not isinstance(one, Forecaster)
-            p_at += one._p.size
-            s_at += one._s.size
-        return p
+            p[rules.TABLE + rules.ROW * k + rules.FILTER] = not isinstance(one, Forecaster)
 
     def _own_size(self) -> int:
         return rules.LISTS + self._lists * len(self.models)
 
-    def _size(self) -> int:
-        return self._own_size() + sum(one._s.size for one in self.models)
-
-    def _size_at_first(self) -> int:
-        return self._own_size() + sum(one._size_at_first() for one in self.models)
-
     def _fresh(self, s: Array) -> None:
-        at = self._own_size()
-        for one in self.models:
-            one._start(s[at : at + one._s.size])
-            at += one._s.size
+        self._start_parts(s)
         self._list(s, 0)[:] = np.nan
-
-    def _today(self, layout: int, params: dict[str, Any], s: Array) -> Array:
-        """The experts' parts have layouts of their own, which stand beside their parameters (not in format 1)."""
-        s = super()._today(layout, params, s)
-        at = self._own_size()
-        parts = [s[:, :at]]
-        for one, told in zip(self.models, params["models"], strict=True):
-            size = told.get("size", one._size_at_first())
-            if not (snapshot.natural(size) and snapshot.natural(told.get("layout", 1)) and at + size <= s.shape[1]):
-                raise ValueError("the snapshot's experts have no part of the state")
-            parts.append(one._today(told.get("layout", 1), told["params"], s[:, at : at + size]))
-            at += size
-        return np.concatenate([*parts, s[:, at:]], axis=1)
-
-    def _inspect(self, s: Array) -> None:
-        super()._inspect(s)
-        at = self._own_size()
-        for one in self.models:
-            one._inspect(s[:, at : at + one._s.size])
-            at += one._s.size
 
     def _list(self, s: Array, which: int) -> Array:
         """One of the lists that have an element for each expert."""
@@ -132,12 +86,7 @@ class Ensemble(Forecaster):
     @property
     def experts(self) -> tuple[Predictor, ...]:
         """The experts as they are now: nodes on the ensemble's own state, for their forecasts further ahead."""
-        found = []
-        for k, one in enumerate(self.models):
-            at = rules.TABLE + rules.ROW * k
-            p_at, p_size, s_at, s_size = self._p[at + 1 : at + WORDS].view(np.int64).tolist()
-            found.append(one._sharing(self._p[p_at : p_at + p_size], self._s[s_at : s_at + s_size]))
-        return tuple(found)
+        return cast("tuple[Predictor, ...]", self._living())
 
     def _open(self) -> bool:
         return any(isinstance(one, Forecaster) and one._open() for one in self.models)
@@ -172,7 +121,7 @@ class Ensemble(Forecaster):
         for one in fitted:
             if isinstance(one, Forecaster):
                 one.fit(series, loss=loss)
-        self._take(tuple(_settled(one) for one in fitted))
+        self._take(tuple(settled(one) for one in fitted))
         return super().fit(series)
 
     def _take(self, models: tuple[Predictor, ...]) -> None:

@@ -11,7 +11,9 @@ from functools import cache
 from typing import Any
 
 from .._jit import Function, helper, kernel
+from .._jit.instructions import fused
 from .._jit.parts import MAGIC, WORDS, call_part, part, power_of_two
+from .._jit.vectors import dot, highest, loudest, total
 from .constants import LARGEST, SMALLEST
 
 # p: what the rules have; how many experts; a row for each: the words of ``_jit/parts.py``, and whether it is a filter,
@@ -31,78 +33,36 @@ LAST_OF_ALL = 1e300  # with this, and so is who sleeps
 @helper
 def _exp(x):  # type: ignore[no-untyped-def]
     """e^x for x <= 0, to the last digit; 0 below -708. It has no branch, so that a loop of it fills the lanes."""
-    t = x * 1.4426950408889634 + MAGIC
+    t = fused(x, 1.4426950408889634, MAGIC)
     n = t - MAGIC
-    r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10
-    # 1 + r + r^2/2! + ... + r^13/13!
-    q = 1.0 / 479001600.0 + r * (1.0 / 6227020800.0)
-    q = 1.0 / 39916800.0 + r * q
-    q = 1.0 / 3628800.0 + r * q
-    q = 1.0 / 362880.0 + r * q
-    q = 1.0 / 40320.0 + r * q
-    q = 1.0 / 5040.0 + r * q
-    q = 1.0 / 720.0 + r * q
-    q = 1.0 / 120.0 + r * q
-    q = 1.0 / 24.0 + r * q
-    q = 1.0 / 6.0 + r * q
-    q = 0.5 + r * q
-    q = 1.0 + r * q
-    q = 1.0 + r * q
+    r = fused(n, -1.90821492927058770002e-10, fused(n, -0.693147180369123816490, x))
+    # 1 + r + r^2 P(r), with P by interpolation at Chebyshev's points: within 2e-17 of e^r for |r| < ln 2 / 2
+    q = fused(r, 2.510038549551032e-08, 2.7620088445409746e-07)
+    q = fused(r, q, 2.7557268459997064e-06)
+    q = fused(r, q, 2.4801521295954376e-05)
+    q = fused(r, q, 0.00019841269863053618)
+    q = fused(r, q, 0.0013888888917213717)
+    q = fused(r, q, 0.008333333333330062)
+    q = fused(r, q, 0.04166666666662413)
+    q = fused(r, q, 0.16666666666666669)
+    q = fused(r, q, 0.5)
+    q = fused(r, q, 1.0)
+    q = fused(r, q, 1.0)
     return q * power_of_two(t) if x > -708.0 else 0.0
 
 
 @helper
-def _sum(v, K):  # type: ignore[no-untyped-def]
-    """The sum in four lanes, which do not wait for one another."""
-    a = b = c = e = 0.0
-    whole = K - K % 4
-    for k in range(0, whole, 4):
-        a += v[k]
-        b += v[k + 1]
-        c += v[k + 2]
-        e += v[k + 3]
-    for k in range(whole, K):
-        a += v[k]
-    return (a + b) + (c + e)
-
-
-@helper
-def _max(v, K):  # type: ignore[no-untyped-def]
-    """The largest in four lanes."""
-    a = b = c = e = v[0]
-    whole = K - K % 4
-    for k in range(0, whole, 4):
-        a = max(v[k], a)
-        b = max(v[k + 1], b)
-        c = max(v[k + 2], c)
-        e = max(v[k + 3], e)
-    for k in range(whole, K):
-        a = max(v[k], a)
-    return max(a, b, c, e)
-
-
-@helper
 def _largest(v, K):  # type: ignore[no-untyped-def]
-    """The largest magnitude in four lanes; infinite where one is no number."""
-    a = b = c = e = 0.0
-    whole = K - K % 4
-    for k in range(0, whole, 4):
-        a = max(abs(v[k]), a)
-        b = max(abs(v[k + 1]), b)
-        c = max(abs(v[k + 2]), c)
-        e = max(abs(v[k + 3]), e)
-    for k in range(whole, K):
-        a = max(abs(v[k]), a)
-    total = _sum(v, K)
-    return max(a, b, c, e) if math.isfinite(total) else math.inf
+    """The largest magnitude; infinite where one is no number."""
+    return loudest(v, 0, K) if math.isfinite(total(v, 0, K)) else math.inf
 
 
 @helper
 def _normalise(w, K):  # type: ignore[no-untyped-def]
     """Weights that sum to one; all alike where there is nothing to choose by."""
-    total = _sum(w, K)
-    if total > 0.0:
-        g = 1.0 / total
+    whole = total(w, 0, K)
+    if whole > 0.0:
+        g = 1.0 / whole
         for k in range(K):
             w[k] *= g
     else:
@@ -119,19 +79,19 @@ def exponential(p, s, K, f, w, r, R, V, top):  # type: ignore[no-untyped-def]
         gap = s[GAP]
         for k in range(K):
             V[k] = r[k] if w[k] > 0.0 else -LARGEST
-        high = _max(V, K)
+        high = highest(V, 0, K)
         delta = high
         if gap > 0.0:
             eta = L / gap
             for k in range(K):
                 V[k] = w[k] * _exp(eta * (V[k] - high))
-            delta += math.log(_sum(V, K)) / eta
+            delta += math.log(total(V, 0, K)) / eta
         gap += max(delta, 0.0)
         s[GAP] = gap
         eta = L / gap if gap > 0.0 else math.inf
     for k in range(K):
         R[k] += r[k]
-    high = _max(R, K)
+    high = highest(R, 0, K)
     if eta < LARGEST:
         for k in range(K):
             w[k] = _exp(eta * (R[k] - high))
@@ -172,7 +132,7 @@ def bernstein(p, s, K, f, w, r, R, V, top):  # type: ignore[no-untyped-def]
             a = abs(r[k])
             r[k] = r[k] if a > SMALLEST else 0.0
             w[k] = -E[k] / a if a > max(E[k], SMALLEST) else -1.0
-        c = -_max(w, K)
+        c = -highest(w, 0, K)
         for k in range(K):
             e = E[k]
             q = c * r[k]
@@ -184,7 +144,7 @@ def bernstein(p, s, K, f, w, r, R, V, top):  # type: ignore[no-untyped-def]
             eta = math.sqrt(L / (4.0 * L * e * e + V[k]))
             r[k] = eta
             w[k] = eta * R[k]
-        high = _max(w, K)
+        high = highest(w, 0, K)
         for k in range(K):
             w[k] = r[k] * _exp(w[k] - high)
         _normalise(w, K)
@@ -246,16 +206,19 @@ def weighted(rule: Function, value: Function, score: Function) -> Function:
         K = int(p[EXPERTS])
         f, w = part(s, LISTS, K), part(s, LISTS + K, K)
         _ask(p, s, d, K, f)
-        above = below = plain = awake = 0.0
-        for k in range(K):
-            if abs(f[k]) < LARGEST:
-                above += w[k] * f[k]
-                below += w[k]
-                plain += f[k]
-                awake += 1.0
-        if awake == 0.0:
-            return math.nan
-        y = above / below if below > 0.0 else plain / awake
+        if _largest(f, K) < LARGEST:  # nobody sleeps
+            y = dot(w, 0, f, 0, K) / total(w, 0, K)
+        else:
+            above = below = plain = awake = 0.0
+            for k in range(K):
+                if abs(f[k]) < LARGEST:
+                    above += w[k] * f[k]
+                    below += w[k]
+                    plain += f[k]
+                    awake += 1.0
+            if awake == 0.0:
+                return math.nan
+            y = above / below if below > 0.0 else plain / awake
         if abs(d) < LARGEST and K > 1:
             learn(p, s, d, y, K, f, w)
         return y

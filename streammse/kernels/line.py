@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .._jit import Function, helper, kernel, vector_kernel
 from .._jit.vectors import dot
-from .constants import LARGEST
+from .constants import LARGEST, SMALLEST
 
 # p: the parameters of a member stand behind
 TAPS, REFERENCES = range(2)
@@ -35,18 +35,25 @@ BURST = 100.0  # a sample counts for at most so many times the power so far: a s
 
 @helper
 def finite(x: float) -> float:
-    """A sample that is not finite, or as good as infinite, enters the delay line as silence."""
-    return x if abs(x) < LARGEST else 0.0
+    """A sample that is not finite, or as good as infinite, is silence to the line; so is one that is next to none."""
+    return x if SMALLEST < abs(x) < LARGEST else 0.0
+
+
+@helper
+def hear(square: float, power: float, count: float) -> tuple[float, float]:
+    """The running power of the input with one more square, and over how many; silence at the start does not count."""
+    if power == 0.0:
+        return square, 1.0
+    k = count + 1.0 if count < HORIZON else HORIZON
+    square = min(square, BURST * power)
+    return power + (square - power) * (1.0 / k), k
 
 
 @helper
 def listen(x: float, power: float, count: float) -> tuple[float, float]:
-    """The running power of the input with one more sample, and over how many; silence at the start does not count."""
-    if power == 0.0:
-        return x * x, 1.0
-    k = count + 1.0 if count < HORIZON else HORIZON
-    square = min(x * x, BURST * power)
-    return power + (square - power) * (1.0 / k), k
+    """The same with one more sample."""
+    heard: tuple[float, float] = hear(x * x, power, count)
+    return heard
 
 
 @helper

@@ -75,6 +75,8 @@ class Runner:
         log: Any = None,
         metrics: Any = None,
     ) -> None:
+        if getattr(node, "_is_complex", bool)():
+            raise TypeError(f"the columns of a source are real numbers: expected a real node, got {node!r}")
         self.node, self.source, self.sink = node, source, sink
         self._keeper = Unkept(sink) if checkpoint is None else Keeper(node, source, sink, checkpoint, every)
         self._queue = Queue(source, queue, policy)
@@ -162,7 +164,7 @@ class Runner:
                 elif block.reference is None:
                     block.clean = self.node.run(block.signal)
                 else:
-                    block.clean = self.node.run(block.signal, block.reference)
+                    block.clean = getattr(self.node, "_from", self.node.run)(block.signal, block.reference)
                 self.sink.write(block)
                 self.samples += len(block.signal)
                 told.block(block)

@@ -1,0 +1,244 @@
+r"""Recursive least squares: the inverse P of the weighted sums of squares, as a lower triangle.
+
+With mu the product of all forgetting factors so far, mu(n) = lambda mu(n-1), :math:`\Phi = \sum_i \lambda^{n-i} u u'`
+grows without a multiplication where the rows are given the weights 1 / mu instead. P is the inverse of that sum, and
+P / mu the one that the textbook names P (Haykin, table 10.1):
+
+    q = P u,     a = mu / omega + u' q,     e = d - w' u
+    w = w + q e / a,     P = P - q q' / a
+
+omega is the weight of the row. The last step waits: it happens in the pass in which the next sample multiplies P, so
+that the triangle goes through the memory once a sample (``_jit/symmetric.py``). From time to time P and mu are
+multiplied by a power of two, which rounds nothing.
+
+What keeps P positive and finite, whatever comes:
+
+- It is symmetric by construction, so the one way in which the textbook's recursion grows an error is not there.
+- Forgetting is bounded. A direction that the input does not excite would grow like 1 / lambda^n. One coordinate i is
+  looked at each sample, in turn; where P_ii says that less is known of it than ``FLOOR`` times the energy of its input,
+  a row e_i is taken in whose error is zero: the weights stay, P_ii falls. On input that excites all directions this
+  never happens, and the solution is that of exponentially weighted least squares.
+- No row counts for much more than the others, and silent ones for nothing (``hearing.py``): one spike would else leave
+  nothing of the digits of P, and could not be forgotten for long.
+- Every reference begins, at its first sample x0 that is not zero, with P_ii = 1 / (delta x0^2).
+- Should u' P u be negative all the same, P begins anew from the energy of the input, and the weights stay.
+
+S. Haykin, Adaptive Filter Theory, 5th ed., 2014, ch. 10.
+M. H. Verhaegen, "Round-off error propagation in four generally-applicable, recursive, least-squares estimation
+schemes", Automatica 25, 1989, pp. 437-444 (what symmetry does).
+S. L. Gay, "Dynamically regularized fast RLS with application to echo cancellation", Proc. ICASSP 1996, pp. 957-960
+(rows e_i without an error).
+"""
+
+from __future__ import annotations
+
+import math
+
+from .._jit import helper, rare
+from .._jit.symmetric import ROWS, subtract_and_multiply
+from .._jit.vectors import add_scaled, dot
+from . import hearing, line
+from .constants import LARGEST, SMALLEST
+
+# p
+FORGETTING, REGULARISER, THRESHOLD, SHARE, MEMORY, SHORT, LONG, MARGIN = range(line.OWN, line.OWN + 8)
+P_SIZE = line.OWN + 8
+# s: scalars; behind the line the numbers of each reference, then vectors, then the triangle
+NEXT, MU, RESTARTS, GAIN, SIDE, LAMBDA, SCALE, SIZE, JUDGED, RECENT, LASTING, SPENT = range(line.FREE, line.FREE + 12)
+ONE, OTHER, UNIT, VECTORS = range(4)
+
+FLOOR = 1e-8  # the least that is known of a coordinate, relative to the energy of its input
+FAITH = 1e-8  # errors are not taken to be smaller than this share of the power of d
+SURPRISE = 10.0  # an error counts in the noise for at most so many times its power
+DEEPEST = 1e-6  # the noise is not taken to be smaller than this share of the error of late
+SPAN = 9.0  # n samples are never forgotten by more than exp(-SPAN): what FLOOR bounds is looked at once in so many
+LEAST = 1e-200  # what decays ends before the subnormal numbers
+SMALL = 2.0**-40  # from here on mu begins anew
+
+
+def padded(n: int) -> int:
+    """The length of the vectors."""
+    return -(-n // ROWS) * ROWS
+
+
+def size(taps: int, references: int) -> int:
+    """How many float64 the state takes."""
+    n = padded(taps * references)
+    behind = padded(line.size(taps, references)) + padded(hearing.NUMBERS * references)
+    return behind + VECTORS * n + n * (n + ROWS) // 2
+
+
+@helper
+def _up(n):  # type: ignore[no-untyped-def]
+    return (n + ROWS - 1) // ROWS * ROWS
+
+
+@helper
+def _places(n, m):  # type: ignore[no-untyped-def]
+    """Where the energies begin, the vectors, and the triangle."""
+    at = _up(line.WEIGHTS + 3 * n)
+    vectors = at + _up(hearing.NUMBERS * m)
+    return at, vectors, vectors + VECTORS * _up(n)
+
+
+@helper
+def _diagonal(i):  # type: ignore[no-untyped-def]
+    """Where in the triangle P_ii is."""
+    b = i // ROWS
+    return ROWS * ROWS // 2 * b * (b + 1) + i % ROWS * ROWS * (b + 1) + i
+
+
+@rare
+def _begin(p, s, n, m, r, square):  # type: ignore[no-untyped-def]
+    """P_ii of reference r, of which nothing is known but the square of a sample."""
+    _, _, triangle = _places(n, m)
+    for i in range(r, n, m):
+        s[triangle + _diagonal(i)] = s[MU] / (p[REGULARISER] * square)
+
+
+@helper
+def _begin_heard(p, s, u, n, m):  # type: ignore[no-untyped-def]
+    """P_ii of the references that are heard for the first time."""
+    at, _, _ = _places(n, m)
+    for r in range(m):
+        x = s[u + n - m + r]
+        if x != 0.0 and s[at + hearing.ENERGY * m + r] == 0.0:
+            _begin(p, s, n, m, r, x * x)
+
+
+@rare
+def _restart(p, s, n, m):  # type: ignore[no-untyped-def]
+    """P as at the beginning, by the energy of the input so far."""
+    at, vectors, _ = _places(n, m)
+    for k in range(vectors, s.size):
+        s[k] = 0.0
+    s[MU] = 1.0
+    s[GAIN] = 0.0
+    s[RESTARTS] += 1.0
+    for r in range(m):
+        if s[at + hearing.ENERGY * m + r] > 0.0:
+            _begin(p, s, n, m, r, s[at + hearing.ENERGY * m + r] / s[at + hearing.COUNT * m + r])
+
+
+@rare
+def _rescale(s, n, m):  # type: ignore[no-untyped-def]
+    """P, what is to be subtracted, and mu by the same power of two."""
+    _, vectors, triangle = _places(n, m)
+    up = 1.0 / SMALL
+    for k in range(triangle, s.size):
+        s[k] *= up
+    for k in range(vectors, vectors + 2 * _up(n)):
+        s[k] *= up
+    s[GAIN] *= SMALL
+    s[MU] *= up
+
+
+@helper
+def _multiply(s, n, triangle, vectors, u):  # type: ignore[no-untyped-def]
+    """Subtract what waits from P; where its product with s[u:] lies, which is what waits next."""
+    long = _up(n)
+    side = int(s[SIDE])
+    q = vectors + (1 - side) * long
+    subtract_and_multiply(s, triangle, s[GAIN], vectors + side * long, u, q, long // ROWS)
+    s[SIDE] = 1 - side
+    return q
+
+
+@helper
+def _look(s, n, m):  # type: ignore[no-untyped-def]
+    """Where too little is known of the next coordinate, a row e_i without an error."""
+    at, vectors, triangle = _places(n, m)
+    long = _up(n)
+    i = int(s[NEXT])
+    s[NEXT] = i + 1 if i + 1 < n else 0
+    h = s[vectors + int(s[SIDE]) * long + i]
+    variance = s[triangle + _diagonal(i)] - s[GAIN] * (h * h)
+    known = FLOOR * s[at + hearing.ENERGY * m + (0 if m == 1 else i % m)]
+    if variance * known > s[MU]:
+        unit = vectors + UNIT * long
+        s[unit + i] = 1.0
+        q = _multiply(s, n, triangle, vectors, unit)
+        s[unit + i] = 0.0
+        variance = s[q + i]
+        s[GAIN] = max(variance - 0.5 * s[MU] / known, 0.0) / (variance * variance)
+
+
+@helper
+def _tempered(p, s, d, e):  # type: ignore[no-untyped-def]
+    """The weight of Huber's loss for the error e, at the scale of the errors: his proposal 2, one sample at a time."""
+    share = p[SHARE]
+    square = p[THRESHOLD] * p[THRESHOLD]
+    k = min(s[JUDGED] + 1.0, p[MEMORY])
+    size = s[SIZE]
+    size = size + (min(d * d, square * size) / share - size) / k if size > 0.0 else d * d
+    scale = s[SCALE]
+    floor = FAITH * size
+    limit = square * max(scale, floor)
+    scale = scale + (min(e * e, limit) / share - scale) / k if scale > 0.0 else e * e
+    s[JUDGED] = k
+    s[SIZE] = max(size, LEAST)
+    s[SCALE] = max(scale, LEAST)
+    limit = square * max(scale, floor)
+    return math.sqrt(limit / (e * e)) if e * e > limit else 1.0
+
+
+@helper
+def _varied(p, s, n, e, leverage):  # type: ignore[no-untyped-def]
+    """The forgetting factor of this sample, from what the error has been of late and before that."""
+    recent = s[RECENT]
+    lasting = s[LASTING]
+    spent = s[SPENT]
+    quick = 1.0 / (p[SHORT] * n)
+    slow = 1.0 / (p[LONG] * n)
+    square = max(e * e, LEAST)
+    recent += quick * (square - recent)
+    spent += quick * (leverage * leverage - spent)
+    lasting = max(lasting, DEEPEST * recent)
+    lasting += slow * (min(square, SURPRISE * lasting) - lasting)  # what a change of the path does to it comes slowly
+    s[RECENT] = recent
+    s[LASTING] = lasting
+    s[SPENT] = spent
+    if recent <= p[MARGIN] * p[MARGIN] * lasting:
+        return p[FORGETTING]
+    noise = math.sqrt(lasting)
+    wanted = math.sqrt(spent) * noise / (math.sqrt(recent) - noise)
+    return max(min(wanted, p[FORGETTING]), math.exp(-SPAN / n))
+
+
+@helper
+def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
+    """The output for the regressor s[u:], which is learnt."""
+    y = dot(s, line.WEIGHTS, s, u, n)
+    if not abs(d) < LARGEST:
+        s[line.UNLEARNT] += 1.0
+        return y
+    m = int(p[line.REFERENCES])
+    keep = p[FORGETTING]
+    variable = p[MARGIN] > 0.0
+    at, vectors, triangle = _places(n, m)
+    _begin_heard(p, s, u, n, m)
+    omega = hearing.weight(s, at, u, n, m, s[LAMBDA] if variable else keep)
+    if omega == 0.0:
+        return y
+    if keep < 1.0 or variable:
+        _look(s, n, m)
+    q = _multiply(s, n, triangle, vectors, u)
+    leverage = dot(s, q, s, u, n)
+    if not leverage >= 0.0:
+        _restart(p, s, n, m)
+        q = _multiply(s, n, triangle, vectors, u)
+        leverage = dot(s, q, s, u, n)
+    e = d - y
+    if p[THRESHOLD] > 0.0:
+        omega *= _tempered(p, s, d, e)
+    if variable:
+        keep = _varied(p, s, n, e, leverage / s[MU])
+        s[LAMBDA] = keep
+    s[MU] *= keep
+    gain = 1.0 / (s[MU] / omega + leverage)
+    s[GAIN] = gain
+    if abs(e) > SMALLEST:
+        add_scaled(s, line.WEIGHTS, e * gain, s, q, n)
+    if s[MU] < SMALL:
+        _rescale(s, n, m)
+    return y
