@@ -224,7 +224,7 @@ def gauss_newton(p, s, o, eps, d):  # type: ignore[no-untyped-def]
         return
     target = dot(s, o + WEIGHTS, s, at, total) + eps
     triangle.listen(s, at, total, p[FORGETTING], True)
-    triangle.fold(s, at, total, p[FORGETTING], FLOOR, True, target)
+    triangle.fold(s, at, total, p[FORGETTING], FLOOR, True, target, 1.0)
     w = solve(s, at, total)
     step = scratch(p, o) + n
     for i in range(n):
