@@ -23,7 +23,7 @@ def test_every_filtered_x_hears_the_same_error() -> None:
         (in_c,) = (one.call() for one in recursive.filtered_x_in_c(32, SAMPLES).values())
     except timing.Unavailable as missing:
         pytest.skip(str(missing))
-    np.testing.assert_allclose(in_c[-200:], mine[-200:], atol=0.02 * np.std(mine))
+    np.testing.assert_allclose(in_c[-200:], mine[-200:], atol=0.05 * np.std(mine))
 
 
 @pytest.mark.parametrize("what", ["EquationError", "GaussNewtonIIR"])

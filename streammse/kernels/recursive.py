@@ -181,30 +181,6 @@ def gradient(p, s, o, eps, d):  # type: ignore[no-untyped-def]
 
 
 @helper
-def solve(s, at, n):  # type: ignore[no-untyped-def]
-    """Write the weights of the triangle to their place there; where that is.
-
-    Four rows at a time, from the last: so no sum waits for the one before.
-    """
-    size = (n + 3) // 4 * 4
-    w, theta = at + triangle.WEIGHTS * size, at + triangle.THETA * size
-    r = at + triangle.VECTORS * size + 8 * (size // 4) * (size // 4 + 1)
-    for i in range(size - 4, -1, -4):
-        width = size - i
-        r -= 4 * width
-        one, two, three, rest = r + width, r + 2 * width, r + 3 * width, width - 4
-        w0 = s[theta + i] - dot(s, r + 4, s, w + i + 4, rest)
-        w1 = s[theta + i + 1] - dot(s, one + 4, s, w + i + 4, rest)
-        w2 = s[theta + i + 2] - dot(s, two + 4, s, w + i + 4, rest)
-        w3 = s[theta + i + 3] - dot(s, three + 4, s, w + i + 4, rest)
-        w2 -= s[two + 3] * w3
-        w1 -= s[one + 2] * w2 + s[one + 3] * w3
-        w0 -= s[r + 1] * w1 + s[r + 2] * w2 + s[r + 3] * w3
-        s[w + i], s[w + i + 1], s[w + i + 2], s[w + i + 3] = w0, w1, w2, w3
-    return w
-
-
-@helper
 def gauss_newton(p, s, o, eps, d):  # type: ignore[no-untyped-def]
     """The solution of least squares with this row in it, linear about the weights of now."""
     n, taps = int(p[POLES]), int(p[TAPS])
@@ -225,7 +201,8 @@ def gauss_newton(p, s, o, eps, d):  # type: ignore[no-untyped-def]
     target = dot(s, o + WEIGHTS, s, at, total) + eps
     triangle.listen(s, at, total, p[FORGETTING], True)
     triangle.fold(s, at, total, p[FORGETTING], FLOOR, True, target, 1.0)
-    w = solve(s, at, total)
+    triangle.solve(s, at, total)
+    w = at + triangle.WEIGHTS * ((total + 3) // 4 * 4)
     step = scratch(p, o) + n
     for i in range(n):
         s[step + i] = bounded(s[w + i] - s[o + WEIGHTS + i])
