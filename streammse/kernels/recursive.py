@@ -145,7 +145,7 @@ def move(p, s, o):  # type: ignore[no-untyped-def]
 def average(s, at, heard, square, memory):  # type: ignore[no-untyped-def]
     """A running mean that one sample cannot raise beyond measure."""
     old = s[at]
-    s[at] = old + ((min(square, BURST * old) if old > QUIET else square) - old) / min(heard + 1.0, memory)
+    s[at] = old + (min(square, BURST * old) - old) / min(heard + 1.0, memory) if old > QUIET else square
     return s[at]
 
 
