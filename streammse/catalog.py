@@ -81,6 +81,7 @@ _WHERE = {
     "Structural": "forecast.structural",
     "AffineProjection": "filters.affine_projection",
     "SMAffineProjection": "filters.affine_projection",
+    "KalmanFilter": "filters.kalman",
 }
 
 
