@@ -67,11 +67,12 @@ def variances(name: str, value: Any) -> float | tuple[float, ...] | Rows:
 def spelt_out(name: str, value: float | tuple[float, ...] | Rows, n: int) -> Array:
     """Such variances as the matrix (n, n) that they are; ValueError where they cannot be."""
     given = np.array(value)
-    full = np.asarray(given * np.eye(n) if given.ndim < 2 and given.size in (1, n) else given, dtype=float)
+    full: Array = np.asarray(given * np.eye(n) if given.ndim < 2 and given.size in (1, n) else given, dtype=float)
     if full.shape != (n, n):
         raise ValueError(f"{name} must be a number, {n} of them, or have shape ({n}, {n}), got {given.shape}")
     variance(name, full)
-    return 0.5 * (full + full.T)
+    even: Array = 0.5 * (full + full.T)
+    return even
 
 
 def or_none(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:

@@ -485,3 +485,23 @@ def affine_projection(x, d, taps, order, mu, regulariser, threshold=0.0):
             w = w + mu * a.T @ np.linalg.solve(a @ a.T + np.diag(added[known]), e)
         weights.append(w.reshape(m, taps))
     return np.array(outputs), np.array(weights)
+
+
+# The Kalman filter: as the textbook has it, with an inverse
+
+
+def kalman_filter(z, F, H, Q, R, x, P, B=None, u=None):
+    """Filtered states (T, n), the last P, the log-likelihood, the last innovation and its covariance."""
+    states, likelihood = [], 0.0
+    for t in range(len(z)):
+        if t > 0:
+            x = F @ x + (0.0 if B is None else B @ u[t])
+            P = F @ P @ F.T + Q
+        there = ~np.isnan(z[t])
+        h = H[there]
+        e, S = z[t][there] - h @ x, h @ P @ h.T + R[np.ix_(there, there)]
+        K = P @ h.T @ np.linalg.inv(S)
+        x, P = x + K @ e, P - K @ h @ P
+        likelihood -= 0.5 * (there.sum() * np.log(2 * np.pi) + np.linalg.slogdet(S)[1] + e @ np.linalg.inv(S) @ e)
+        states.append(x)
+    return np.array(states), P, likelihood, e, S

@@ -1,6 +1,7 @@
 """Small matrices: a row times a matrix, and a square made symmetric.
 
-Both are spelt out in vectors, and their loops unroll where the sizes are constants. A matrix lies row by row, its rows padded with zeros to ``width`` numbers, a multiple of four.
+Both are spelt out in vectors, and their loops unroll where the sizes are constants. A matrix lies row by row, its rows
+padded with zeros to ``width`` numbers, a multiple of four.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ def _build_row_times(*, more: bool) -> Callable[[], Any]:
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             if more:
-                into, o, start, c, a, i, count, b, j, width = args
+                into, o, start, c, a, i, count, b, j, stride, width = args
                 begin = _base(context, builder, signature.args[2], start, c)
             else:
-                into, o, a, i, count, b, j, width = args
-            kinds = signature.args[-6], signature.args[-3]
+                into, o, a, i, count, b, j, stride, width = args
+            kinds = signature.args[-7], signature.args[-4]
             to = _base(context, builder, signature.args[0], into, o)
             row = _base(context, builder, kinds[0], a, i)
             matrix = _base(context, builder, kinds[1], b, j)
@@ -48,7 +49,7 @@ def _build_row_times(*, more: bool) -> Callable[[], Any]:
                 builder.store(first, sum_)
                 with cgutils.for_range_slice(builder, word(0), count, word(1), word) as (k, _):
                     factor = _spread(builder, builder.load(builder.gep(row, [k])), vector)
-                    place = builder.add(column, builder.mul(k, width))
+                    place = builder.add(column, builder.mul(k, stride))
                     of = builder.load(_at(builder, matrix, place, vector), align=8)
                     builder.store(_multiply_add(builder, factor, of, builder.load(sum_)), sum_)
                 builder.store(builder.load(sum_), _at(builder, to, column, vector), align=8)
@@ -56,36 +57,41 @@ def _build_row_times(*, more: bool) -> Callable[[], Any]:
 
         i8, void = types.int64, types.void
 
-        def row_times(typingctx: Any, into: Any, o: Any, a: Any, i: Any, count: Any, b: Any, j: Any, width: Any) -> Any:
-            return void(into, i8, a, i8, i8, b, i8, i8), codegen
+        def row_times(
+            typingctx: Any, into: Any, o: Any, a: Any, i: Any, count: Any, b: Any, j: Any, stride: Any, width: Any
+        ) -> Any:
+            return void(into, i8, a, i8, i8, b, i8, i8, i8), codegen
 
         def plus_row_times(
             typingctx: Any, into: Any, o: Any, start: Any, c: Any, a: Any, i: Any, count: Any, b: Any, j: Any,
-            width: Any,
+            stride: Any, width: Any,
         ) -> Any:  # fmt: skip
-            return void(into, i8, start, i8, a, i8, i8, b, i8, i8), codegen
+            return void(into, i8, start, i8, a, i8, i8, b, i8, i8, i8), codegen
 
         return intrinsic(plus_row_times if more else row_times)
 
     return build
 
 
-def _row_times_in_python(into: Any, o: int, a: Any, i: int, count: int, b: Any, j: int, width: int) -> None:
+def _row_times_in_python(
+    into: Any, o: int, a: Any, i: int, count: int, b: Any, j: int, stride: int, width: int
+) -> None:
     for column in range(width):
-        into[o + column] = sum(a[i + k] * b[j + k * width + column] for k in range(count))
+        into[o + column] = sum(a[i + k] * b[j + k * stride + column] for k in range(count))
 
 
 def _plus_row_times_in_python(
-    into: Any, o: int, start: Any, c: int, a: Any, i: int, count: int, b: Any, j: int, width: int
+    into: Any, o: int, start: Any, c: int, a: Any, i: int, count: int, b: Any, j: int, stride: int, width: int
 ) -> None:
     for column in range(width):
-        into[o + column] = start[c + column] + sum(a[i + k] * b[j + k * width + column] for k in range(count))
+        into[o + column] = start[c + column] + sum(a[i + k] * b[j + k * stride + column] for k in range(count))
 
 
-#: row_times(into, o, a, i, count, b, j, width): into[o : o + width] is the row a[i : i + count] times the matrix of
-#: ``count`` rows of ``width`` numbers at b[j:]; it overlaps with neither
+#: row_times(into, o, a, i, count, b, j, stride, width): into[o : o + width] is the row a[i : i + count] times the
+#: matrix whose rows of ``width`` numbers begin at b[j], b[j + stride], ...; it overlaps with neither
 row_times = Intrinsic(_build_row_times(more=False), _row_times_in_python)
-#: plus_row_times(into, o, start, c, a, i, count, b, j, width): the same with start[c : c + width] added
+#: plus_row_times(into, o, start, c, a, i, count, b, j, stride, width): the same with start[c : c + width] added; with a
+#: count of 0 it is a copy
 plus_row_times = Intrinsic(_build_row_times(more=True), _plus_row_times_in_python)
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..kernels import covariance, kalman
 from ..kernels.covariance import Form
@@ -86,7 +87,8 @@ class KalmanFilter(Observer):
 
     References
     ----------
-    R. E. Kalman, "A new approach to linear filtering and prediction problems", J. Basic Engineering 82, 1960, pp. 35-45.
+    R. E. Kalman, "A new approach to linear filtering and prediction problems", J. Basic Engineering 82, 1960,
+    pp. 35-45.
     B. D. O. Anderson and J. B. Moore, Optimal Filtering, 1979, ch. 3, 4 and 6.
     G. J. Bierman, Factorization Methods for Discrete Sequential Estimation, 1977, ch. V and VI.
 
@@ -100,7 +102,7 @@ class KalmanFilter(Observer):
     >>> track[150:155] = np.nan
     >>> position = f.run(track)
     >>> position[152].round(1), f.state.round(1).tolist(), f.covariance.diagonal().round(2).tolist()
-    (np.float64(456.2), [595.9, 2.9], [1.09, 0.06])
+    (np.float64(455.4), [596.8, 3.0], [1.09, 0.06])
     """
 
     transition: Rows = param(REQUIRED, "F", fixed=True, check=matrix, encode=in_the_system)
@@ -109,7 +111,12 @@ class KalmanFilter(Observer):
     observation_noise: Variances = param(REQUIRED, "R", fixed=True, check=variances, encode=in_the_system)
     control: Rows | None = param(None, "B", fixed=True, kw_only=True, check=or_none(table), encode=in_the_system)
     initial_state: tuple[float, ...] | None = param(
-        None, "state expected at the first sample", fixed=True, kw_only=True, check=or_none(vector), encode=in_the_system
+        None,
+        "state expected at the first sample",
+        fixed=True,
+        kw_only=True,
+        check=or_none(vector),
+        encode=in_the_system,
     )
     initial_covariance: Variances | None = param(
         None, "P at the first sample", fixed=True, kw_only=True, check=or_none(variances), encode=in_the_system
@@ -192,7 +199,10 @@ class KalmanFilter(Observer):
     def _system(self) -> System:
         n, m = self._states(), self._observations()
         F, H = np.array(self.transition), np.array(self.observation)
-        Q, R = spelt_out("process_noise", self.process_noise, n), spelt_out("observation_noise", self.observation_noise, m)
+        Q, R = (
+            spelt_out("process_noise", self.process_noise, n),
+            spelt_out("observation_noise", self.observation_noise, m),
+        )
         B = np.zeros((n, 0)) if self.control is None else np.array(self.control)
         mean = np.zeros(n) if self.initial_state is None else np.array(self.initial_state)
         output = H[0] if self.output is None else np.array(self.output)
@@ -227,11 +237,19 @@ class KalmanFilter(Observer):
         return self._form.read(self._s, self._places().P, n, -(-n // 4) * 4)
 
     @property
+    def gain(self) -> Array:
+        """What each observation of the last sample moves the state by, one by one: (n, m), zeros where missing."""
+        n, m, at = self._states(), self._observations(), self._places()
+        there = self._s[at.V : at.V + m] > 0.0
+        gains = self._s[at.gains : at.gains + m * (-(-n // 4) * 4)].reshape(m, -1)[:, :n]
+        return np.where(there, gains.T, 0.0)
+
+    @property
     def settled(self) -> bool:
         """Whether the gain is that of the steady state now."""
         return bool(self._s[kalman.STEADY])
 
-    def _last(self) -> tuple[Array, Array, Array, Array, Array]:
+    def _last(self) -> tuple[NDArray[np.bool_], Array, Array, Array, Array]:
         """Of the last sample: which numbers were there; innovations, variances and gains one by one; L."""
         n, m, at = self._states(), self._observations(), self._places()
         e, V = self._s[at.e : at.e + m], self._s[at.V : at.V + m]
@@ -272,17 +290,21 @@ def settled(F: Array, H: Array, Q: Array, R: Array) -> tuple[Array, tuple[Array,
     """The filtered covariance of the steady state, gains and variances of the innovations, taken one by one."""
     from scipy.linalg import solve_discrete_are
 
+    none = (
+        "there is no steady state: expected noise in every observation, and in every state that does not die by itself"
+    )
     try:
         P = solve_discrete_are(F.T, H.T, Q, R)
     except (ValueError, np.linalg.LinAlgError):
-        raise ValueError(
-            "there is no steady state: expected noise in every observation, and no unstable or undisturbed state that is "
-            "not observed"
-        ) from None
+        raise ValueError(none) from None
     _, D, G = decorrelated(R, H)
+    loop = F
     gains, V = np.zeros(H.shape), np.zeros(len(H))
     for j, (row, r) in enumerate(zip(G, D, strict=True)):
         V[j] = row @ P @ row + r
         gains[j] = P @ row / V[j]
+        loop = loop - np.outer(gains[j], row @ loop)
         P = P - np.outer(gains[j], gains[j]) * V[j]
+    if np.abs(np.linalg.eigvals(loop)).max() > 1.0 - 1e-9:
+        raise ValueError(none)
     return 0.5 * (P + P.T), (gains, V)

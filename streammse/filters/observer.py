@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from .. import drive
 from .._jit import Function
 from ..kernels import kalman
+from ..kernels.settling import EVERY
 from ..node import Array, Denoiser, Index, _row, _Update, same_length, signal
 from ..snapshot import COUNTABLE
 
@@ -76,11 +77,9 @@ class Observer(Denoiser):
 
     def _indices(self) -> list[Index]:
         counters: list[Index] = [(slot, 0, COUNTABLE) for slot in (kalman.SEEN, kalman.COUNTED, kalman.RESTARTS)]
-        return [*counters, (kalman.STEADY, 0, 1), (kalman.SINCE, 0, kalman.EVERY)]
+        return [*counters, (kalman.STEADY, 0, 1), (kalman.SINCE, 0, EVERY)]
 
-    def run(  # type: ignore[override]
-        self, z: ArrayLike, control: ArrayLike | None = None, *, states: bool = False
-    ) -> Array:
+    def run(self, z: ArrayLike, control: ArrayLike | None = None, *, states: bool = False) -> Array:
         """Filter a block: exactly the samples that ``update`` would give one by one.
 
         Parameters

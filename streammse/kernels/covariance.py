@@ -4,14 +4,14 @@ r"""The covariance P of a Gaussian state: moved on, and lessened by one number t
 
     m = P h,   V = h' m + r,   K = m / V,   P = P - K m';        P = F P F' + Q
 
-``factors`` holds P = U D U' with U of unit diagonal (upper triangular) and D >= 0 diagonal. Nothing is subtracted from D,
-so P cannot become indefinite, and the numbers have twice the digits of P. An observation (Bierman), with f = U'h,
+``factors`` holds P = U D U' with U upper triangular of unit diagonal and D >= 0 diagonal. Nothing is subtracted from
+D, so P cannot become indefinite, and the numbers have twice the digits of P. An observation (Bierman), with f = U'h,
 g = D f, a = r at first and b = 0, is for j = 1 .. n
 
     a' = a + f_j g_j,   D_j = D_j a / a',   b' = b + g_j U_j,   U_j = U_j - (f_j / a) b,     then a = a', b = b'
 
-with U_j the column j; at the end V = a and K = b / a. To move on (Thornton), with Q = G E G' factored likewise, the rows
-of [F U, G] are made orthogonal in the weights (D, E), the last one first.
+with U_j the column j; at the end V = a and K = b / a. To move on (Thornton), with Q = G E G' factored likewise, the
+rows of [F U, G] are made orthogonal in the weights (D, E), the last one first.
 
 Every vector has ``w`` numbers, the ``n`` states padded with zeros to a multiple of four. A form is told the array ``A``
 in which h, or F row by row and its transpose, stand.
@@ -60,23 +60,23 @@ class Form(NamedTuple):
 def _move(s, c, A, F, T, p, Q, n, w):  # type: ignore[no-untyped-def]
     work = c + w * w
     for i in range(n):
-        row_times(s, work + i * w, A, F + i * w, n, s, c, w)
+        row_times(s, work + i * w, A, F + i * w, n, s, c, w, w)
     for i in range(n):
-        plus_row_times(s, c + i * w, p, Q + i * w, s, work + i * w, n, A, T, w)
+        plus_row_times(s, c + i * w, p, Q + i * w, s, work + i * w, n, A, T, w, w)
     mirror(s, c, w)
 
 
 @helper
 def _observe(s, c, A, h, r, e, x, gain, n, w):  # type: ignore[no-untyped-def]
     m = c + 2 * w * w
-    row_times(s, m, A, h, n, s, c, w)
+    row_times(s, m, A, h, n, s, c, w, w)
     V = dot(A, h, s, m, w) + r
     over = 1.0 / V if V > 0.0 else 0.0
+    add_scaled(s, x, e * over, s, m, w)
+    for i in range(n):
+        add_scaled(s, c + i * w, -(over * s[m + i]), s, m, w)
     for i in range(w):
         s[gain + i] = over * s[m + i]
-    add_scaled(s, x, e, s, gain, w)
-    for i in range(n):
-        add_scaled(s, c + i * w, -s[gain + i], s, m, w)
     return V
 
 
@@ -99,6 +99,12 @@ def _square(P: Array, w: int) -> Array:
     return np.concatenate([padded(P, w).ravel(), np.zeros((w - len(P)) * w + w)])
 
 
+def _read(s: Array, c: int, n: int, w: int) -> Array:
+    P = s[c : c + w * w].reshape(w, w)[:n, :n]
+    made: Array = 0.5 * (P + P.T)  # what was observed since it was moved on leaves a rounding between the two
+    return made
+
+
 @helper
 def _size(w):  # type: ignore[no-untyped-def]
     return 2 * w * w + w
@@ -111,38 +117,39 @@ plain = Form(
     _size,
     _square,
     _square,
-    lambda s, c, n, w: s[c : c + w * w].reshape(w, w)[:n, :n].copy(),
+    _read,
 )
 
-# Of the factors: the columns of U as rows, D; then [F U, G] and its weighted row, then vectors
+# Of the factors: the columns of U as rows, D; the columns of [F U, G] as rows, one of its rows weighted; then vectors
 G, B, OTHER, FACTOR, VECTORS = range(5)
 
 
 @helper
 def _move_factors(s, c, A, F, T, p, Q, n, w):  # type: ignore[no-untyped-def]
     D = c + w * w
-    W = D + w
-    long = 2 * w
-    C = W + long * w
-    kept = C + long
-    for i in range(n):
-        for k in range(n):
-            s[W + i * long + k] = dot(A, F + i * w, s, c + k * w, w)
-        for k in range(w):
-            s[W + i * long + w + k] = p[Q + i * w + k]
+    W = D + w  # the columns of [F U, G] as rows
+    C = W + 2 * w * w
+    kept = C + 2 * w
+    u = kept + w
     weights = Q + w * w
+    for k in range(n):
+        row_times(s, W + k * w, s, c + k * w, n, A, T, w, w)
+        plus_row_times(s, W + (n + k) * w, p, Q + k * w, s, c, 0, s, c, w, w)
     for j in range(n - 1, -1, -1):
-        row = W + j * long
-        for k in range(w):
-            s[C + k] = s[D + k] * s[row + k]
-            s[C + w + k] = p[weights + k] * s[row + w + k]
-        d = dot(s, row, s, C, long)
+        for k in range(n):
+            s[C + k] = s[D + k] * s[W + k * w + j]
+            s[C + n + k] = p[weights + k] * s[W + (n + k) * w + j]
+        part = (j + 4) // 4 * 4  # the rows up to j
+        row_times(s, u, s, C, 2 * n, s, W, w, part)
+        d = s[u + j]
         over = 1.0 / d if d > 0.0 else 0.0
         s[kept + j] = d  # the old ones are needed for the other rows
-        for i in range(j):
-            u = over * dot(s, W + i * long, s, C, long)
-            s[c + j * w + i] = u
-            add_scaled(s, W + i * long, -u, s, row, long)
+        for i in range(part):
+            s[u + i] = over * s[u + i] if i < j else 0.0
+            s[c + j * w + i] = s[u + i]
+        s[c + j * w + j] = 1.0
+        for k in range(2 * n):
+            add_scaled(s, W + k * w, -s[W + k * w + j], s, u, part)
     for j in range(n):
         s[D + j] = s[kept + j]
 
@@ -154,13 +161,15 @@ def _observe_factors(s, c, A, h, r, e, x, gain, n, w):  # type: ignore[no-untype
     g = vectors + G * w
     factor = vectors + FACTOR * w
     a = r
+    over = 1.0 / r if r > 0.0 else 0.0
     for j in range(n):
         f = dot(A, h, s, c + j * w, w)
         d = s[D + j]
         more = a + f * (d * f)
-        s[factor + j] = -f / a if a > 0.0 else 0.0
+        s[factor + j] = -f * over
         s[g + j] = d * f
-        s[D + j] = d * (a / more) if more > 0.0 else d
+        over = 1.0 / more if more > 0.0 else 0.0
+        s[D + j] = d * (a * over) if more > 0.0 else d
         a = more
     b = vectors + B * w
     other = vectors + OTHER * w
@@ -168,13 +177,12 @@ def _observe_factors(s, c, A, h, r, e, x, gain, n, w):  # type: ignore[no-untype
         s[b + i] = 0.0
     for j in range(n):
         column = c + j * w
-        plus_row_times(s, other, s, b, s, g + j, 1, s, column, w)
+        plus_row_times(s, other, s, b, s, g + j, 1, s, column, w, w)
         add_scaled(s, column, s[factor + j], s, b, w)
         b, other = other, b
-    over = 1.0 / a if a > 0.0 else 0.0
+    add_scaled(s, x, e * over, s, b, w)
     for i in range(w):
         s[gain + i] = over * s[b + i]
-    add_scaled(s, x, e, s, gain, w)
     return a
 
 
@@ -202,11 +210,6 @@ def _columns(P: Array, w: int) -> Array:
     return np.concatenate([_square(U.T, w)[: w * w], padded(D[None], w)[0]])
 
 
-def _rows(Q: Array, w: int) -> Array:
-    U, D = factored(Q)
-    return np.concatenate([_square(U, w)[: w * w], padded(D[None], w)[0]])
-
-
 def _product(s: Array, c: int, n: int, w: int) -> Array:
     U = s[c : c + w * w].reshape(w, w)[:n, :n].T
     made: Array = (U * s[c + w * w : c + w * w + n]) @ U.T
@@ -224,6 +227,6 @@ factors = Form(
     _magnitude_of_factors,
     _size_of_factors,
     _columns,
-    _rows,
+    _columns,
     _product,
 )

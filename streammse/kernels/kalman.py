@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from .._jit import Function, helper, kernel, loop, rare, vector_kernel
 from .._jit.instructions import call_step, call_vector_step
-from .._jit.matrices import row_times
+from .._jit.matrices import plus_row_times, row_times
 from .._jit.vectors import add_scaled, dot
 from .constants import LARGEST
 from .covariance import Form, padded
@@ -59,14 +59,14 @@ class InP(NamedTuple):
     H: int
     R: int
     L: int
-    raw_H: int
-    raw_R: int
+    whole_h: int
+    whole_r: int
     B: int
     end: int
 
 
 class InS(NamedTuple):
-    """Where things begin behind the state x: a vector to work in, P, innovations, their variances, the sample, gains, ..."""
+    """Where things begin behind the state: a vector to work in, P, innovations, their variances, the sample, gains."""
 
     next: int
     P: int
@@ -93,10 +93,10 @@ def places_in_p(n, m, k):  # type: ignore[no-untyped-def]
     H = P + w * w + w
     R = H + m * w
     L = R + m
-    raw_H = L + m * m
-    raw_R = raw_H + m * w
-    B = raw_R + m * m
-    return mean, F, T, Q, P, H, R, L, raw_H, raw_R, B, B + k * w
+    whole_h = L + m * m
+    whole_r = whole_h + m * w
+    B = whole_r + m * m
+    return mean, F, T, Q, P, H, R, L, whole_h, whole_r, B, B + k * w
 
 
 @helper
@@ -138,11 +138,11 @@ class System(NamedTuple):
         p[BEGINS] = self.steady is not None
         p[OUTPUT : OUTPUT + n], p[at.mean : at.mean + n] = self.output, self.mean
         L, D, H = decorrelated(self.R, self.H)
-        p[CORRELATED] = bool(np.any(L != np.eye(m)))
+        p[CORRELATED] = bool((np.abs(np.tril(L, -1)) > 0.0).any())
         parts = (
             (at.F, padded(self.F, w)), (at.T, padded(self.F.T, w)), (at.Q, form.noise(self.Q, w)),
             (at.P, form.written(self.P, w)), (at.H, padded(H, w)), (at.R, D), (at.L, L),
-            (at.raw_H, padded(self.H, w)), (at.raw_R, self.R), (at.B, padded(self.B.T, w)),
+            (at.whole_h, padded(self.H, w)), (at.whole_r, self.R), (at.B, padded(self.B.T, w)),
         )  # fmt: skip
         for begin, part in parts:
             p[begin : begin + part.size] = part.ravel()
@@ -211,17 +211,17 @@ def _restart(p, s, n, m, k, covariance):  # type: ignore[no-untyped-def]
 def _some(p, s, n, m, k, z, rows):  # type: ignore[no-untyped-def]
     """Rows and variances of the observations that are there, such that their noise is not correlated."""
     w = (n + 3) // 4 * 4
-    _, _, _, _, _, _, _, _, raw_H, raw_R, _, _ = places_in_p(n, m, k)
+    _, _, _, _, _, _, _, _, whole_h, whole_r, _, _ = places_in_p(n, m, k)
     R = rows + m * w
     L = R + m
     for j in range(m):
         if abs(s[z + j]) < LARGEST:
             for c in range(w):
-                s[rows + j * w + c] = p[raw_H + j * w + c]
-            d = p[raw_R + j * m + j]
+                s[rows + j * w + c] = p[whole_h + j * w + c]
+            d = p[whole_r + j * m + j]
             for i in range(j):
                 if abs(s[z + i]) < LARGEST and s[R + i] > 0.0:
-                    sum_ = p[raw_R + j * m + i]
+                    sum_ = p[whole_r + j * m + i]
                     for c in range(i):
                         if abs(s[z + c]) < LARGEST:
                             sum_ -= s[L + j * m + c] * s[L + i * m + c] * s[R + c]
@@ -235,7 +235,7 @@ def _some(p, s, n, m, k, z, rows):  # type: ignore[no-untyped-def]
             s[R + j] = max(d, 0.0)
 
 
-@helper
+@rare
 def _whiten(p, s, L, z, m):  # type: ignore[no-untyped-def]
     """L^-1 z."""
     for j in range(1, m):
@@ -243,16 +243,29 @@ def _whiten(p, s, L, z, m):  # type: ignore[no-untyped-def]
             s[z + j] -= p[L + j * m + i] * s[z + i]
 
 
-@helper
-def count(s, e, V):  # type: ignore[no-untyped-def]
-    """An innovation and its variance in the likelihood."""
-    s[SQUARES] += min(e * e / V, LARGEST)
-    product = s[DETERMINANT] * V
-    s[COUNTED] += 1.0
-    if not SMALL < product < LARGE:
-        s[LOGS] += math.log(product) if product > 0.0 else 0.0
-        product = 1.0
-    s[DETERMINANT] = product
+@rare
+def _logarithm(s, product):  # type: ignore[no-untyped-def]
+    """Take the logarithm of a product of variances that has become too small or too large."""
+    s[LOGS] += math.log(min(product, BOUND)) if product > 0.0 else 0.0
+    return 1.0
+
+
+@rare
+def _restore(p, s, H, rows, count):  # type: ignore[no-untyped-def]
+    """Rows and variances as they are where all is observed."""
+    for i in range(count):
+        s[rows + i] = p[H + i]
+
+
+@rare
+def _settle(s, gains, before, m, w):  # type: ignore[no-untyped-def]
+    """Look whether any gain has changed since the last look."""
+    s[SINCE] = 0.0
+    settled = True
+    for j in range(m):
+        if not unchanged(s, gains + j * w, before + j * w, w):
+            settled = False
+    s[STEADY] = 1.0 if settled else 0.0
 
 
 class Steps(NamedTuple):
@@ -275,14 +288,15 @@ def steps(form: Form, states: int) -> Steps:
         known = 0
         for j in range(m):
             known += 1 if abs(s[z + j]) < LARGEST else 0
+        for j in range(m, m + k):
+            s[z + j] = s[z + j] if abs(s[z + j]) < LARGEST else 0.0
         if s[SEEN] > 0.0:
-            row_times(s, further, s, X, n, p, T, w)
-            for j in range(k):
-                if abs(s[z + m + j]) < LARGEST:
-                    add_scaled(s, further, s[z + m + j], p, B + j * w, w)
-            for i in range(w):
-                s[X + i] = s[further + i]
+            row_times(s, further, s, X, n, p, T, w, w)
+            plus_row_times(s, X, s, further, s, z + m, k, p, B, w, w)
         correlated = p[CORRELATED] > 0.0
+        squares = 0.0
+        counted = 0.0
+        product = s[DETERMINANT]
         if correlated and known == m:
             _whiten(p, s, L, z, m)
         if known == m and s[STEADY] > 0.0:
@@ -291,7 +305,11 @@ def steps(form: Form, states: int) -> Steps:
                 s[e + j] = innovation
                 if s[V + j] > 0.0:
                     add_scaled(s, X, innovation, s, gains + j * w, w)
-                    count(s, innovation, s[V + j])
+                    squares += min(innovation * innovation / s[V + j], LARGEST)
+                    product *= s[V + j]
+                    counted += 1.0
+                    if not SMALL < product < LARGE:
+                        product = _logarithm(s, product)
             size = 0.0
         else:
             if s[SEEN] > 0.0 or s[STEADY] > 0.0:
@@ -308,24 +326,26 @@ def steps(form: Form, states: int) -> Steps:
                     if variance > 0.0:
                         s[e + j] = innovation
                         s[V + j] = variance
-                        count(s, innovation, variance)
+                        squares += min(innovation * innovation / variance, LARGEST)
+                        product *= variance
+                        counted += 1.0
+                    if not SMALL < product < LARGE:
+                        product = _logarithm(s, product)
             if correlated and known < m:
-                for i in range(m * w + m):
-                    s[rows + i] = p[H + i]
+                _restore(p, s, H, rows, m * w + m)
             s[SINCE] = s[SINCE] + 1.0 if known == m else 0.0
             if s[SINCE] >= EVERY:
-                s[SINCE] = 0.0
-                settled = True
-                for j in range(m):
-                    if not unchanged(s, gains + j * w, before + j * w, w):
-                        settled = False
-                s[STEADY] = 1.0 if settled else 0.0
+                _settle(s, gains, before, m, w)
             size = magnitude(s, P, n, w)
+        s[DETERMINANT] = product
+        s[SQUARES] += squares
+        s[COUNTED] += counted
         s[SEEN] += 1.0
         if not dot(s, X, s, X, w) + size < BOUND:
             _restart(p, s, n, m, k, covariance)
-        for j in range(m + k):
-            s[z + j] = 0.0
+        for j in range(m):
+            if not abs(s[z + j]) < LARGEST:
+                s[z + j] = 0.0
         return dot(p, OUTPUT, s, X, w)
 
     @helper
