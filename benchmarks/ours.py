@@ -8,7 +8,19 @@ from typing import Any
 import streammse as sm
 
 from .timing import Call
-from .workloads import ARMA, MU, backtest_start, identification, long_frame, m3_monthly, pairs, season, seasonal, walk
+from .workloads import (
+    ARMA,
+    MU,
+    backtest_start,
+    complex_identification,
+    identification,
+    long_frame,
+    m3_monthly,
+    pairs,
+    season,
+    seasonal,
+    walk,
+)
 
 BLOCK = 512
 AGAIN = 10  # backtests in a row: one alone is over before the caches have forgotten the rival
@@ -17,6 +29,12 @@ AGAIN = 10  # backtests in a row: one alone is over before the caches have forgo
 def nlms(taps: int, samples: int) -> dict[str, Call]:
     data = identification(taps, samples)
     filt = sm.NLMS(taps=taps, mu=MU)
+    return {"": Call(lambda: filt.run(data.x, data.d), samples)}
+
+
+def complex_nlms(taps: int, samples: int) -> dict[str, Call]:
+    data = complex_identification(taps, samples)
+    filt = sm.NLMS(taps=taps, mu=MU, complex=True)
     return {"": Call(lambda: filt.run(data.x, data.d), samples)}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .timing import Call, Unavailable
-from .workloads import MU, identification, pairs
+from .workloads import MU, complex_identification, identification, pairs
 
 FLAGS = ("-O3", "-march=native", "-ffast-math")
 SOURCES = Path(__file__).parent / "c"
@@ -62,6 +62,28 @@ def nlms(taps: int, samples: int) -> dict[str, Call]:
     return {
         "recursive energy": Call(caller(code.nlms_recursive), samples),
         "energy in the same pass": Call(caller(code.nlms_same_pass), samples),
+    }
+
+
+def complex_nlms(taps: int, samples: int) -> dict[str, Call]:
+    """The same for complex signals whose parts lie apart, as a C program would keep them."""
+    parts = complex_identification(taps, samples).parts
+
+    def caller(function: Any) -> Any:
+        w = np.zeros((2, taps))
+
+        def call() -> Any:
+            y = np.empty((2, samples))
+            sizes = (ctypes.c_size_t(samples), ctypes.c_size_t(taps), ctypes.c_double(MU), ctypes.c_double(1e-3))
+            function(*map(_at, parts), _at(y[0]), _at(y[1]), _at(w[0]), _at(w[1]), *sizes)
+            return y
+
+        return call
+
+    code = library("complex_nlms")
+    return {
+        "recursive energy": Call(caller(code.complex_nlms_recursive), samples),
+        "energy in the same pass": Call(caller(code.complex_nlms_same_pass), samples),
     }
 
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from . import pages
 from .table import Against, Bound, Entry, Race, seconds, table
 from .timing import Contestant, Times, Unavailable, take_turns
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RIVALS = ("padasip", "cmsisdsp", "river", "bottleneck", "numbagg", "pandas", "polars", "statsmodels", "statsforecast")
+RIVALS += ("adafilt", "rocket-fft")  # in the frequency domain
 BESIDE = ("streammse", "numpy", "numba", "llvmlite", "pyarrow")
 METHOD = (
     "Contestants of a row take turns within this run and the minimum of each counts; the garbage collector is off and "
@@ -193,15 +195,17 @@ def draw(results: Sequence[Result]) -> Table:
 
 
 def _latency(say: Console, part: float, plot: Path | None, json_file: Path | None) -> int:
-    from . import latency
+    from . import latency, stalls
 
     here = {**machine(), "load before": _load()}
     rows = latency.main(say.print, int(latency.CALLS * part), plot)
+    waits = stalls.figures(max(1, round(stalls.TRIES * part)))
+    say.print(stalls.draw(waits))
     say.print(
         f"{here['system']}; {here['cpu']}, {here['cores']} cores, load {here['load before']:.1f}", highlight=False
     )
     if json_file is not None:
-        json_file.write_text(json.dumps({"machine": here, "rows": rows}, indent=1))
+        json_file.write_text(json.dumps({"machine": here, "rows": rows, "waits": waits}, indent=1))
     return 0
 
 
@@ -211,6 +215,7 @@ def main(argv: Sequence[str] | None = None, *, part: float | None = None) -> int
     parser.add_argument("--quick", action="store_true", help="a tenth of the samples and few rounds: a first look")
     parser.add_argument("--only", metavar="PATTERN", default="", help="rows whose text matches this regular expression")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures here too")
+    parser.add_argument("--markdown", metavar="FILE", type=Path, help="write the table here too, as a page of docs")
     parser.add_argument(
         "--latency", action="store_true", help="instead: the single calls of update, with their median and their tail"
     )
@@ -271,7 +276,25 @@ def main(argv: Sequence[str] | None = None, *, part: float | None = None) -> int
         given.json.write_text(
             json.dumps({"machine": here, "method": METHOD, "rows": [asdict(r) for r in results]}, indent=1)
         )
+    if given.markdown is not None:
+        given.markdown.write_text(_page(results, here, given.only))
     return 1 if any(one.ours for one in trouble) else 0
+
+
+def _page(results: Sequence[Result], here: dict[str, object], only: str) -> str:
+    """The table as Markdown."""
+    rows = []
+    for one in results:
+        verdict = "" if one.must_be.startswith("aim") else "met" if one.met else "missed"
+        theirs = seconds(one.theirs) if one.theirs is not None else ""
+        rows.append([one.what, one.against, seconds(one.ours), theirs, one.shown, one.must_be, verdict, one.note])
+    command = "python -m benchmarks.run" + (f" --only '{only}'" if only else "")
+    return pages.page(
+        "Measured side by side",
+        [f"Written by `{command} --markdown`. {METHOD}"],
+        pages.told(here),
+        pages.table(("what", "against", "ours", "theirs", "figure", "must be", "", "note"), rows),
+    )
 
 
 if __name__ == "__main__":

@@ -101,6 +101,8 @@ def _entry(where: str, what: str, *args: Any) -> Entry:
 
 def table(part: float = 1.0) -> list[Race]:
     """All races, with this part of the samples."""
+    from . import gradient
+
     ours, processes = partial(_entry, "ours"), partial(_entry, "processes")
 
     def some(samples: float, least: int = 1024) -> int:
@@ -117,6 +119,15 @@ def table(part: float = 1.0) -> list[Race]:
         if taps == 32:
             against.append(Against("cmsisdsp float32", (at_most(1.0),), _entry("rival_cmsisdsp", "nlms", taps, block)))
         races.append(Race(f"NLMS block, {taps} taps", ours("nlms", taps, block), tuple(against)))
+
+    for taps in (32, 128):
+        c = Against("plain C, parts apart", (at_most(1.1),), _entry("rival_c", "complex_nlms", taps, block))
+        races.append(Race(f"complex NLMS block, {taps} taps", ours("complex_nlms", taps, block), (c,)))
+
+    from .least_squares import races as least_squares
+
+    races += least_squares(part)
+    races += gradient.races(part)
 
     calls = some(20_000)
     padasip = Against("padasip predict+adapt", (faster(10),), _entry("rival_padasip", "nlms_one_by_one", 32, short))
@@ -209,6 +220,7 @@ def table(part: float = 1.0) -> list[Race]:
         *_fits(part),
         *_backtests(part),
         *_embedded(part),
+        *_frequency(part),
         *_kalman(part),
         Race(
             "import streammse",
@@ -328,6 +340,36 @@ def _embedded(part: float) -> list[Race]:
         races.append(Race(f"{name} called from C", entry("from_c", *where), (plain,)))
     one = Against("one after the other", (faster(1.9),), entry("two_blocks", samples, 1))
     races.append(Race("two NLMS-128 in two threads", entry("two_blocks", samples, 2), (one,)))
+    return races
+
+
+def _frequency(part: float) -> list[Race]:
+    """Thousands of taps, block by block, and the transform beneath them."""
+    taps, block, samples, short = 4096, 256, max(2048, int(65_536 * part)), max(2048, int(16_384 * part))
+    entry = partial(_entry, "frequency")
+    plain = Against("plain C NLMS", (faster(15),), _entry("rival_c", "nlms", taps, short))
+    late = Against("255 samples late", (aim(2.0),), entry("late", taps, block, samples))
+    theirs = Against("adafilt FDAF", (faster(20),), _entry("rival_adafilt", "fdaf", taps, block, short))
+    races = [
+        Race("PBFDAF, 4096 taps, block 256", entry("on_time", taps, block, samples), (plain, theirs, late)),
+        Race(
+            "FDAF, 4096 taps and block",
+            entry("fdaf", taps, samples),
+            (Against("adafilt FDAF", (aim(1.0),), _entry("rival_adafilt", "fdaf", taps, taps, short)),),
+        ),
+    ]
+    for size in (256, 512, 4096):
+        times = max(100, int(4e6 * part / size))
+        races.append(
+            Race(
+                f"transform of {size} numbers, there and back",
+                entry("transform", size, times),
+                (
+                    Against("rocket-fft", (faster(2),), _entry("rival_rocket_fft", "transform", size, times)),
+                    Against("scipy.fft from Python", (faster(1),), entry("scipy_fft", size, max(20, times // 10))),
+                ),
+            )
+        )
     return races
 
 

@@ -40,6 +40,30 @@ def identification(taps: int, samples: int, rows: int = 1) -> Identification:
     return Identification(taps, *((x[0], d[0]) if rows == 1 else (x, d)))
 
 
+@dataclass(frozen=True)
+class ComplexIdentification:
+    """The same with complex signals, whole and with their parts apart."""
+
+    x: NDArray[np.complex128]
+    d: NDArray[np.complex128]
+    #: real and imaginary parts of x, with ``taps - 1`` zeros of history in front, and of d
+    parts: tuple[Array, Array, Array, Array]
+
+
+@lru_cache(maxsize=4)
+def complex_identification(taps: int, samples: int) -> ComplexIdentification:
+    """White circular noise through a random complex system."""
+    rng = np.random.default_rng([SEED, taps, samples, 2])
+
+    def noise(count: int) -> NDArray[np.complex128]:
+        return rng.standard_normal(count) + 1j * rng.standard_normal(count)
+
+    x = noise(samples)
+    d = np.convolve(x, noise(taps) / np.sqrt(taps))[:samples] + 0.01 * noise(samples)
+    padded = np.concatenate([np.zeros(taps - 1), x])
+    return ComplexIdentification(x, d, (padded.real.copy(), padded.imag.copy(), d.real.copy(), d.imag.copy()))
+
+
 @lru_cache(maxsize=2)
 def pairs(samples: int) -> tuple[Array, Array]:
     """Truth and prediction: a random walk and what a forecaster one step behind would say."""

@@ -1,7 +1,7 @@
 """The loops, compiled once for all algorithms.
 
-Those behind ``update`` have defaults for all that a caller may forget, only so that the complaint can name it
-(``_jit/complaints.py``).
+Those behind ``update`` for rows of inputs have defaults for all that a caller may forget, only so that the complaint
+can name it (``_jit/complaints.py``).
 
 They take a *bound* kernel: five words that say where its machine code, its parameters and its state are. So a call from
 Python converts one integer instead of two arrays (a third of the time), and a row of a bank is the single node, bit for
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import Function, loop
+from ._jit.called import called
 from ._jit.instructions import alone, call_ahead, call_complex_step, call_step, call_vector_step
 
 #: One sample holds Python's lock: to let it go and take it back is a fifth of the call, and in a live loop any other
@@ -47,11 +48,9 @@ def calling(run: Callable[..., Any], bound: NDArray[np.int64], *args: Any, keeps
     return made
 
 
-@loop("f8(i8,f8,f8)", "f8(i8,f8,omitted)", "f8(i8,f8,none)", **ONE)
-def update(bound: int, x: Any = None, d: Any = None) -> Any:
+@loop("f8(i8,f8,f8)", **ONE)
+def update(bound: int, x: float, d: float) -> Any:
     """One sample from Python: a partial of this is a node's ``update``, with no Python frame between."""
-    if d is None:
-        return call_step(bound, x, nan)
     return call_step(bound, x, d)
 
 
@@ -64,7 +63,7 @@ def vector_update(bound: int, x: Any = None, d: Any = None) -> Any:
 
 
 @loop("f8(i8,f8,f8)", **ONE)
-def measure(bound: int, y_true: Any = None, y_pred: Any = None) -> Any:
+def measure(bound: int, y_true: float, y_pred: float) -> Any:
     """One pair from Python, in the order in which people write it: the truth first."""
     return call_step(bound, y_pred, y_true)
 
@@ -76,13 +75,13 @@ def vector_measure(bound: int, y_true: Any = None, x: Any = None) -> Any:
 
 
 @loop("f8(i8,f8)", **ONE)
-def observe(bound: int, x: Any = None) -> Any:
+def observe(bound: int, x: float) -> Any:
     """One sample that is both input and observation: a noisy one without a reference, the next one of a series."""
     return call_step(bound, x, x)
 
 
 @loop("f8(i8,f8,f8)", **ONE)
-def cancel(bound: int, x: Any = None, reference: Any = None) -> Any:
+def cancel(bound: int, x: float, reference: float) -> Any:
     """One noisy sample with its reference."""
     return call_step(bound, reference, x)
 
@@ -91,6 +90,15 @@ def cancel(bound: int, x: Any = None, reference: Any = None) -> Any:
 def vector_cancel(bound: int, x: Any = None, reference: Any = None) -> Any:
     """One noisy sample with a row of references."""
     return call_vector_step(bound, reference, x)
+
+
+#: what those for numbers call their arguments; NaN stands for one with a question mark where it is left out
+_NAMES = {update: "x d?", measure: "y_true y_pred", observe: "x", cancel: "x reference"}
+
+
+def entry(run: Function, names: str | None = None) -> Any:
+    """What ``update`` calls in C, first of all with the address of the words; ``names`` where others are public."""
+    return called(run, names or _NAMES[run]) if run in _NAMES else run.compiled
 
 
 @loop("void(i8,f8[::1],f8[::1],f8[::1])", allocates=False)

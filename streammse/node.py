@@ -53,7 +53,7 @@ class _Update:
 
     def _call(self, node: Any) -> Any:
         """What is called with the bound kernel and the sample."""
-        return node._entry().compiled
+        return drive.entry(node._entry())
 
 
 def _row(x: ArrayLike, m: int, kind: Any = np.float64) -> Any:
@@ -70,13 +70,19 @@ def _checked_input(call: Callable[..., float], m: int, kind: Any) -> Callable[..
     def update(x: ArrayLike, d: float | None = None) -> float:
         return call(_row(x, m, kind), d)
 
-    return update
+    return named_update(update)
 
 
 def _checked_reference(call: Callable[..., float], m: int, kind: Any) -> Callable[..., float]:
     def update(x: float, reference: ArrayLike) -> float:
         return call(x, _row(reference, m, kind))
 
+    return named_update(update)
+
+
+def named_update(update: Callable[..., float]) -> Callable[..., float]:
+    """The function under the name by which it is called: a complaint of Python's names no place in here."""
+    update.__qualname__ = update.__name__ = "update"
     return update
 
 
@@ -531,6 +537,10 @@ class Denoiser(Node):
 
     def _inputs(self) -> int:
         return max(1, self._references())
+
+    def _from(self, noisy: Array, reference: Array) -> Array:
+        """``run``, whichever of the two it takes first."""
+        return self.run(noisy, reference)
 
     def _entry(self) -> Function:
         if self._references() == 0:

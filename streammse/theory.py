@@ -226,7 +226,7 @@ def simulate_mse(filter: GradientFilter, x: ArrayLike, d: ArrayLike, *, runs: in
     >>> measured.curve.shape
     (500,)
     """
-    xs, ds = _rows(_checked(filter), x, d)
+    xs, ds = _rows(_checked(filter, simulated=True), x, d)
     if isinstance(runs, bool) or not isinstance(runs, (int, np.integer)):
         raise TypeError(f"runs must be a positive integer, got {runs!r}")
     if runs < 1 or (runs > 1 and len(xs) > 1):
@@ -354,11 +354,13 @@ def _row(filters: Bank, row: int) -> GradientFilter:
     return found
 
 
-def _checked(filter: GradientFilter) -> GradientFilter:  # noqa: A002
+def _checked(filter: GradientFilter, *, simulated: bool = False) -> GradientFilter:  # noqa: A002
     if not isinstance(filter, GradientFilter):
         raise TypeError(f"expected a gradient filter (LMS, NLMS, ...), got {filter!r}: there is no theory for it here")
     if filter._is_complex():
         raise TypeError(f"there is theory for real filters only, got {filter!r}")
+    if filter._rule is not fir.steady and not simulated:
+        raise TypeError(f"expected a filter whose step is fixed, got {filter!r}: simulate_mse measures its curve")
     return filter
 
 

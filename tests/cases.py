@@ -70,13 +70,18 @@ def signals(node: Node, samples: int, seed: int = 0) -> tuple[np.ndarray, ...]:
         u = rng.standard_normal((samples, k))
         z, u = (one[:, 0] if one.shape[1] == 1 else one for one in (z, u))
         return (z, u) if k else (z,)
+    if node._is_complex():  # symbols through a channel
+        symbols = rng.choice([1 + 1j, 1 - 1j, -1 + 1j, -1 - 1j], samples)
+        heard = np.convolve(symbols, [1.0, 0.25 - 0.1j, 0.1j])[:samples]
+        return (heard + 0.05 * (rng.standard_normal(samples) + 1j * rng.standard_normal(samples)),)
     m = node._references()
     clean = np.sin(t / 15.0) + 0.2 * np.sin(t / 3.1)
     if m == 0:
         return (clean + 0.3 * np.sin(2 * np.pi * 50.0 / 360.0 * t) + 0.1 * rng.standard_normal(samples),)
     noise = rng.standard_normal((samples, m))
     noisy = clean + sum(np.convolve(noise[:, k], [0.5, 0.3])[:samples] for k in range(m))
-    return noisy, (noise[:, 0] if m == 1 else noise)
+    pair = noisy, (noise[:, 0] if m == 1 else noise)
+    return pair[::-1] if isinstance(node, sm.EchoCanceller) else pair
 
 
 def for_kernel(node: Node, x: np.ndarray, d: np.ndarray) -> list[tuple[Any, Any]]:

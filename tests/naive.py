@@ -456,6 +456,51 @@ def ets(y, error, trend, seasonal, m, alpha, beta, gamma, phi, level, slope, sea
     return np.array(forecasts), level, slope, season
 
 
+# Complex filters: conjugates where the textbook has them, and numpy's own complex numbers
+
+
+def complex_transversal(x, d, taps, gain):
+    """y = w^H u and w += gain(e, u) e* u: outputs, and the weights (m, taps) after each sample; x is (T, m)."""
+    line, w = np.zeros((x.shape[1], taps), complex), np.zeros((x.shape[1], taps), complex)
+    outputs, weights = [], []
+    for t in range(len(d)):
+        line = np.column_stack([x[t], line[:, :-1]])
+        y = np.sum(np.conj(w) * line)
+        outputs.append(y)
+        if np.isfinite(d[t]):
+            e = d[t] - y
+            w = w + gain(e, t) * np.conj(e) * line
+        weights.append(w)
+    return np.array(outputs), np.array(weights)
+
+
+# Filtered-x
+
+
+def filtered_x(x, e, taps, mu, models, leak=0.0, regulariser=None):
+    """Outputs and the weights (m, taps) after each sample; x is (T, m), e (T, M), models (M, L)."""
+    T, m = x.shape
+    as_heard = [[np.convolve(x[:, r], s)[:T] for r in range(m)] for s in models]
+    w, outputs, weights, power, seen = np.zeros((m, taps)), [], [], 0.0, 0
+    for t in range(T):
+        lines = [[np.pad(one[: t + 1], (taps, 0))[: -taps - 1 : -1] for one in heard] for heard in (x.T, *as_heard)]
+        outputs.append(np.sum(w * lines[0]))
+        energy = 1.0
+        if regulariser is not None:
+            for r in range(m):
+                for heard in as_heard:
+                    value = heard[r][t] ** 2
+                    if power or value:
+                        seen += 1
+                        power += (min(value, 100 * power) - power) / seen if power else value / seen
+            most = m * taps * len(models)
+            energy = np.sum(np.square(lines[1:])) + power * max(0, most - seen) + regulariser * most * power
+        step = mu / energy if energy else 0.0
+        w = (1 - mu * leak) * w - step * sum(e[t, k] * np.array(lines[k + 1]) for k in range(len(models)))
+        weights.append(w)
+    return np.array(outputs), np.array(weights)
+
+
 # Affine projection: the last desired samples that are known, met at once
 
 
@@ -505,3 +550,312 @@ def kalman_filter(z, F, H, Q, R, x, P, B=None, u=None):
         likelihood -= 0.5 * (there.sum() * np.log(2 * np.pi) + np.linalg.slogdet(S)[1] + e @ np.linalg.inv(S) @ e)
         states.append(x)
     return np.array(states), P, likelihood, e, S
+
+
+# Variable steps: gains for ``transversal``, told the energies; squares of errors count relative to the power of d
+
+
+def running_power(values):
+    """The average of the squares so far, one of them counted for at most 100 times it."""
+    power, found = 0.0, []
+    for seen, square in enumerate(values**2, 1):
+        power += (min(square, 100.0 * power) - power) / seen if power else square / seen
+        found.append(power)
+    return np.array(found)
+
+
+def kwong_johnston(d, E, mu, rate, memory, smallest, largest):
+    step, power, left = mu, iter(running_power(d)), iter(E)
+
+    def gain(e, u):
+        nonlocal step
+        now, step = step, np.clip(memory * step + rate * e * e / next(power), smallest, largest)
+        return now * e * u / next(left)
+
+    return gain
+
+
+def mathews_xie(d, E, mu, rate, smallest, largest):
+    step, power, left, before = mu, iter(running_power(d)), iter(E), None
+
+    def gain(e, u):
+        nonlocal step, before
+        P, below = next(power), next(left)
+        if before is not None:
+            e1, u1, below1 = before
+            step = np.clip(step + rate * e * e1 / P * np.sum(u * u1) / below1, smallest, largest)
+        before = e, u, below
+        return step * e * u / below
+
+    return gain
+
+
+def gngd(d, E, average, mu, rate, regulariser):
+    """E without the regulariser, and the average energy in the line."""
+    r, power, left, unit, before = regulariser, iter(running_power(d)), iter(E), iter(average), None
+
+    def gain(e, u):
+        nonlocal r, before
+        P, energy, scale = next(power), next(left), next(unit)
+        if before is not None:
+            e1, u1, below1 = before
+            r -= rate * mu * e * e1 / P * scale * np.sum(u * u1) / below1**2
+            r = np.clip(r, regulariser, 100.0)
+        below = energy + r * scale
+        before = e, u, below
+        return mu * e * u / below
+
+    return gain
+
+
+def set_membership(d, E, mu, threshold):
+    power, left = iter(running_power(d)), iter(E)
+
+    def gain(e, u):
+        gamma, below = threshold * np.sqrt(next(power)), next(left)
+        return mu * max(0.0, 1.0 - gamma / abs(e)) * e * u / below
+
+    return gain
+
+
+# Recursive least squares
+
+
+def regressors(x, taps):
+    """The line at every sample, newest tap first, the taps of one reference after another: (T, m taps); x is (T, m)."""
+    behind = np.vstack([np.zeros((taps - 1, x.shape[1])), x])
+    rows = np.lib.stride_tricks.sliding_window_view(behind, taps, axis=0)[:, :, ::-1]
+    return rows.reshape(len(x), -1)
+
+
+def weighted_least_squares(rows, d, forgetting, prior):
+    """The weights after the last row, by one decomposition; ``prior`` is the diagonal that stood before the first."""
+    n = len(d)
+    weight = np.sqrt(forgetting) ** np.arange(n - 1, -1, -1)
+    ridge = np.sqrt(prior * forgetting**n)
+    system = np.vstack([weight[:, None] * rows, np.diag(ridge)])
+    return np.linalg.lstsq(system, np.concatenate([weight * d, np.zeros(len(ridge))]), rcond=None)[0]
+
+
+def rls(rows, d, prior, keep=lambda e, q: 1.0, weigh=lambda e, d: 1.0):
+    """Outputs and last weights of the textbook's recursion with all of P; ``keep`` and ``weigh`` see a sample once."""
+    n = rows.shape[1]
+    P, w, out = np.diag(1.0 / prior), np.zeros(n), []
+    for u, value in zip(rows, d, strict=True):
+        out.append(w @ u)
+        e = value - out[-1]
+        omega, forgetting = weigh(e, value), keep(e, u @ P @ u)
+        k = P @ u / (forgetting / omega + u @ P @ u)
+        w = w + k * e
+        P = (P - np.outer(k, u @ P)) / forgetting
+        P = (P + P.T) / 2
+    return np.array(out), w
+
+
+def normalised(x, d, taps, regulariser, update):
+    """Outputs, and the weights (m, taps), of ``update(w, u, e, energy, floor, P) -> w``; P the power of d so far.
+
+    ``unit`` in what follows is the rms of d over that of x so far.
+    """
+    m = x.shape[1]
+    line, w = np.zeros((m, taps)), np.zeros((m, taps))
+    below, average = energies(x, taps, regulariser), energies(x, taps, 1.0) - energies(x, taps, 0.0)
+    power = running_power(d)
+    outputs, weights = [], []
+    for t in range(len(d)):
+        line = np.column_stack([x[t], line[:, :-1]])
+        y, energy = np.sum(w * line), np.sum(line**2)
+        outputs.append(y)
+        unit = np.sqrt(power[t] * w.size / average[t])
+        w = update(w, line, d[t] - y, energy, below[t] - energy, power[t], unit)
+        weights.append(w)
+    return np.array(outputs), np.array(weights)
+
+
+def gradient_step(mu, rate, smallest, largest, memory=None):
+    """Benveniste's, or with a memory that of Ang and Farhang-Boroujeny."""
+    step, psi = mu, 0.0
+
+    def update(w, u, e, energy, floor, P, unit):
+        nonlocal step, psi
+        E, slope = energy + floor, np.sum(psi * u)
+        heard = np.clip(e, -3.0 * np.sqrt(P), 3.0 * np.sqrt(P))
+        step = np.clip(step + rate * np.clip(heard * slope / P, -10.0, 10.0), smallest, largest)
+        psi = psi + (heard - step * slope) * u / E if memory is None else memory * psi + heard * u / E
+        return w + step * e * u / E
+
+    return update
+
+
+def pnlms(mu, share):
+    def update(w, u, e, energy, floor, P, unit):
+        g = np.maximum(np.abs(w), share * max(0.01 * unit, np.abs(w).max()))
+        g = g / g.mean()
+        return w + mu * e * g * u / (np.sum(g * u * u) + floor)
+
+    return update
+
+
+def ipnlms(mu, even):
+    def update(w, u, e, energy, floor, P, unit):
+        g = even + (1.0 - even) * np.abs(w) / np.abs(w).mean() if w.any() else np.ones_like(w)
+        return w + mu * e * g * u / (np.sum(g * u * u) + floor)
+
+    return update
+
+
+def attracted(mu, pull, slope=0.0):
+    def update(w, u, e, energy, floor, P, unit):
+        E = energy + floor
+        towards = np.sign(w) / (1.0 + slope * np.abs(w) / unit)
+        return w + mu * e * u / E - mu * pull * unit / w.size * energy / E * towards
+
+    return update
+
+
+# Block LMS and its form in the frequency domain: Haykin 2014, ch. 8
+
+
+def block_nlms(x, d, taps, block, mu, regulariser, smoothing, windows, length):
+    """Outputs at the time of their d, and the weights: every gradient summed sample by sample.
+
+    The energy is that of the last windows of so many samples, a block apart, as if there had always been so many.
+    """
+    w, average, power, count = np.zeros(taps), 0.0, 0.0, 0
+    padded = np.concatenate([np.zeros(length + windows * block), x])
+    y = np.zeros(len(x) // block * block)
+    for m in range(len(x) // block):
+        at = length + windows * block + m * block
+        lines = np.array([padded[at + i - np.arange(taps)] for i in range(block)])
+        y[m * block : (m + 1) * block] = lines @ w
+        error = d[m * block : (m + 1) * block] - lines @ w
+        ends = [at + block - k * block for k in range(min(windows, m + 1))]
+        energy = np.mean([np.sum(padded[end - length : end] ** 2) for end in ends]) * windows * taps / windows / length
+        average = smoothing * average + (1.0 - smoothing) * energy
+        now = np.mean(padded[at : at + block] ** 2)
+        count = count + 1 if power else 1
+        power = power + (min(now, 100.0 * power) - power) / count if power else now
+        gradient = np.nan_to_num(error) @ lines
+        if not np.isnan(error).all():
+            w = w + mu * gradient / (max(average, energy) + regulariser * taps * power)
+    return y, w
+
+
+def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
+    """The same in the frequency domain with a step for each bin and constraints in turns, by the definition."""
+    parts, n = -(-taps // block), 2 * block
+    F = np.exp(-2j * np.pi * np.outer(np.arange(block) + 0.25, np.arange(n)) / block)  # (2 m + 1/2) / n
+
+    def back(X):
+        return np.real(np.conj(F).T @ X) / block
+
+    def cut(X, k):
+        time = back(X)
+        time[min(block, taps - k * block) :] = 0.0
+        return F @ time
+
+    W, X = np.zeros((parts, block), complex), np.zeros((parts, block), complex)
+    average, power, caution, turn = np.zeros(block), 0.0, 1.0, 0
+    padded, y = np.concatenate([np.zeros(block), x]), np.zeros(len(x) // block * block)
+    for m in range(len(x) // block):
+        X = np.concatenate([[F @ padded[m * block : m * block + n]], X[:-1]])
+        now, wanted = back((X * W).sum(axis=0))[block:], d[m * block : (m + 1) * block]
+        y[m * block : (m + 1) * block] = now
+        E = F @ np.concatenate([np.zeros(block), wanted - now])
+        energy = 0.5 * np.sum(np.abs(X) ** 2, axis=0) * parts / min(m + 1, parts)
+        average = smoothing * average + (1.0 - smoothing) * energy
+        level = np.mean(padded[(m + 1) * block :][:block] ** 2)
+        power += (level - power) / (m + 1)
+        G = caution * mu * E / (np.maximum(average, energy) + regulariser * block * parts * power)
+        W = W + np.conj(X) * G
+        turn = (turn + 1) % parts
+        for k in range(parts):
+            if constraint == "full" or (constraint == "round-robin" and k == turn):
+                W[k] = cut(W[k], k)
+        before, after = np.sum((wanted - now) ** 2), np.sum((wanted - back((X * W).sum(axis=0))[block:]) ** 2)
+        if after <= before or after <= 1e-24 * np.sum(wanted**2):
+            caution = min(1.0, 1.1 * caution)
+        else:
+            caution /= 1.1 if after < 1.25 * before else 1.0 + np.sqrt(after / before)
+    return y, np.concatenate([back(one)[:block] for one in W])[:taps], caution
+
+
+def park_miller(seed, samples):
+    """Uniform numbers of mean 0 and variance 1."""
+    found = []
+    for _ in range(samples):
+        seed = 16807 * seed % 2147483647
+        found.append(np.sqrt(3) * (2 * seed / 2147483647 - 1))
+    return np.array(found)
+
+
+def cross_updated(x, e, taps, mu, model, probe, nu, settle, seed=1):
+    """Zhang's system for one reference, with trust, without regulariser: outputs, and the model at the end."""
+    T, L = len(x), len(model)
+    v, s, h, w = probe * park_miller(seed, T), np.array(model, float), np.zeros(taps), np.zeros(taps)
+    lined = lambda one, n, t: np.pad(one[: t + 1], (n, 0))[: -n - 1 : -1]  # noqa: E731
+    heard, outputs, squares = np.zeros(T), [], []
+    for t in range(T):
+        heard[t] = s @ lined(x, L, t)
+        u, as_heard, probes = lined(x, taps, t), lined(heard, taps, t), lined(v, L, t)
+        outputs.append(w @ u + v[t])
+        f = e[t] - s @ probes
+        eps = f - h @ u
+        squares.append(eps**2)
+        trust = min(1.0, 0.1 * (2 - nu) * probe**2 * (s @ s) / (nu * np.mean(squares))) if t >= settle else 1.0
+        s = s + max(trust, 0.05) * nu * eps * probes / max(probes @ probes, L * probe**2)
+        h = h + 0.3 * eps * u / (u @ u + np.mean(x[: t + 1] ** 2) * max(0, taps - t - 1))
+        began = np.flatnonzero(heard)[0] if heard.any() else t
+        energy = as_heard @ as_heard + np.mean(heard[began : t + 1] ** 2) * max(0, taps - (t - began) - 1)
+        if t >= settle:
+            w = w - trust**2 * mu * f / energy * as_heard
+    return np.array(outputs), s
+
+
+# Recursive filters
+
+
+def recursive(x, d, taps, poles, mu, filtered, smoothing=(), radius=0.999, weights=None):
+    """Outputs and weights (b, a) after each sample of the output error (filtered) or of SHARF, by a gradient step."""
+    w = np.zeros(taps + poles) if weights is None else np.array(weights, float)
+    y, fed, us, es, outputs, found = [], [], [], [], [], []
+    energies = np.zeros(2)
+    past = lambda line, n: np.pad(line[::-1][:n], (0, max(0, n - len(line))))  # noqa: E731
+    for t, (value, desired) in enumerate(zip(x, d, strict=True)):
+        b, a = w[:taps], w[taps:]
+        out = b @ past(x[: t + 1], taps) + a @ past(y, poles)
+        us.append(value + (a @ past(us, poles) if filtered else 0.0))
+        e = desired - out
+        v = e + np.dot(smoothing, past(es, len(smoothing)))
+        psi = [past(fed, poles), past(us, taps)]
+        now = np.array([max(psi[0] @ psi[0], poles * desired**2), psi[1] @ psi[1]])
+        energies = energies + (np.where(energies > 1e-280, np.minimum(now, 100 * energies), now) - energies) / (t + 1)
+        full = np.maximum(energies * np.maximum(1, np.array([poles, taps]) / (t + 1)), 0.2 * now)
+        step = mu * v / full[0] * psi[0] if full[0] else 0 * psi[0]
+        share = 1.0
+        while np.abs(np.roots(np.r_[1.0, -(a + share * step)])).max() >= radius and share > 2.0**-9:
+            share /= 2
+        new = a + share * step
+        if np.abs(np.roots(np.r_[1.0, -new])).max() >= radius:
+            new = a
+        w = np.concatenate([b + mu * v / full[1] * psi[1], new])
+        fed.append(out + (a @ past(fed, poles) if filtered else 0.0))
+        y.append(out)
+        es.append(e)
+        outputs.append(out)
+        found.append(w)
+    return np.array(outputs), np.array(found)
+
+
+def steiglitz_mcbride(x, d, taps, poles, rounds=50):
+    """The batch form: least squares behind the poles of the round before; (b, a)."""
+    from scipy import signal
+
+    a = np.zeros(poles)
+    for _ in range(rounds):
+        u, v = (signal.lfilter([1.0], np.r_[1.0, -a], one) for one in (x, d))
+        back = lambda one, k: np.r_[np.zeros(k), one[: len(one) - k]]  # noqa: E731
+        rows = np.column_stack([back(u, k) for k in range(taps)] + [back(v, k + 1) for k in range(poles)])
+        w = np.linalg.lstsq(rows, v, rcond=None)[0]
+        a = w[taps:]
+    return w

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import streammse as sm
-from benchmarks import ours, table, timing
+from benchmarks import gradient, growth, ours, table, timing
 from benchmarks.run import main
 from benchmarks.workloads import identification, pairs, walk
 
@@ -38,6 +38,47 @@ def test_every_nlms_is_the_same_filter(rival):
         y = np.ravel(outputs)
         assert y.size == SAMPLES, name
         assert np.std((y - mine)[1000:]) < 1e-4 * np.std(d), name
+
+
+def test_every_fdaf_learns_the_same_system():
+    samples, taps, block = 24_576, 256, 64
+    data = identification(taps, samples)
+    for rival, what, *case in (
+        ("frequency", "on_time", taps, block, samples),
+        ("rival_adafilt", "fdaf", taps, block, samples),
+    ):
+        for y in entered(rival, what, *case).values():
+            assert np.std((data.d - y)[-4096:]) < 0.02 * np.std(data.d), rival
+
+
+@pytest.mark.parametrize(
+    ("where", "what"), [("frequency", "transform"), ("frequency", "scipy_fft"), ("rival_rocket_fft", "transform")]
+)
+def test_every_transform_there_and_back_is_what_it_was(where, what):
+    from benchmarks import frequency
+
+    (back,) = entered(where, what, 128, 3).values()
+    np.testing.assert_allclose(back, frequency.real_numbers(128), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("what", "args"),
+    [
+        ("plain_c", (4, SAMPLES)),
+        ("padasip", ("FilterAP", SAMPLES)),
+        ("pydaptive", ("AffineProjection", SAMPLES)),
+    ],
+)
+def test_every_affine_projection_is_the_same_filter(what, args):
+    d = identification(32, SAMPLES).d
+    (mine,) = (one.call() for one in gradient.ours("AffineProjection", SAMPLES, order=4).values())
+    params = {"padasip": {"mu": 0.5, "order": 4}, "pydaptive": {"step_size": 0.5, "L": 3, "gamma": 1e-3}}.get(what, {})
+    try:
+        variants = getattr(gradient, what)(*args, **params)
+    except (ImportError, timing.Unavailable) as missing:
+        pytest.skip(str(missing))
+    for name, one in variants.items():
+        assert np.std((np.ravel(one.call()) - mine)[1000:]) < 5e-4 * np.std(d), name
 
 
 @pytest.mark.parametrize(
@@ -143,13 +184,17 @@ def test_figures_and_bounds():
 
 
 def test_the_table_comes_out(tmp_path, capsys):
-    assert main(["--only", r"np\.mean|one after another", "--json", str(tmp_path / "out.json")], part=1e-3) == 0
+    files = ("--json", str(tmp_path / "out.json"), "--markdown", str(tmp_path / "out.md"))
+    assert main(["--only", r"np\.mean|one after another", *files], part=1e-3) == 0
     told = capsys.readouterr().out
     assert all(part in told for part in ("np.mean", "must be", f"numpy {np.__version__}"))
     written = json.loads((tmp_path / "out.json").read_text())
     assert {row["what"] for row in written["rows"]} == {"one MSE of all pairs", "bank of 64 NLMS-32"}
     assert all(row["figure"] > 0 and row["rounds"] == 3 for row in written["rows"])
     assert written["machine"]["versions"]["numpy"] == np.__version__
+    page = (tmp_path / "out.md").read_text().splitlines()
+    assert len([line for line in page if line.startswith("| ")]) == 2 + len(written["rows"])
+    assert any(f"numpy {np.__version__}" in line for line in page)
 
 
 def test_a_missing_rival_is_skipped_by_name(monkeypatch, capsys):
@@ -192,3 +237,18 @@ def test_every_backtest_has_the_same_origins(rows, samples, season, horizon):
     (fitted,) = (one.call() for one in ours.backtest_fitted(*case).values())
     # both are Holt-Winters, fitted to the same samples: their errors are of one size
     assert 0.5 < np.mean((theirs["y"] - theirs["HoltWinters"]) ** 2) / np.mean(fitted) < 2.0
+
+
+def test_growth_comes_out_as_a_page_and_a_picture(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(growth, "SECONDS", 1e-4)
+    assert growth.main(["-o", str(tmp_path), "--only", "NLMS", "RLS", "--taps", "4", "8", "16"]) == 0
+    text = (tmp_path / "filter-costs.md").read_text()
+    assert text in capsys.readouterr().out
+    (nlms,) = (line for line in text.splitlines() if line.startswith("| `NLMS`"))
+    assert nlms.endswith("O(taps * references) |")
+    assert len([float(cell) for cell in nlms.replace(",", "").split("|")[2:6]]) == 4
+    assert "numba" in text
+    assert (tmp_path / "filter-costs.png").stat().st_size > 10_000
+    with pytest.raises(SystemExit):
+        growth.main(["--only", "MSE"])
+    assert growth.slope({8: 10.0, 16: 20.0, 32: 80.0, 64: 320.0}) == pytest.approx(2.0)

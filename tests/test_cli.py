@@ -392,7 +392,7 @@ WRONG = {
     "method": (
         GOOD,
         ["in.csv", "-c", "v", "-m", "magic"],
-        r"unknown method 'magic': expected one of cancel, enhance, hum, smooth",
+        r"unknown method 'magic': expected one of cancel, echo, enhance, hum, smooth",
     ),
     "needs reference": (GOOD, ["in.csv", "-c", "v", "-m", "cancel"], r"--reference"),
     "takes none": (GOOD, ["in.csv", "-c", "v", "-m", "hum", "-r", "r"], r"method hum takes no reference"),

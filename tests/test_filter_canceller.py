@@ -62,7 +62,11 @@ def test_a_late_filter_meets_its_own_sample():
 
 
 def test_what_is_no_filter_is_refused():
-    for wrong, words in ((sm.NLMS, r"filter must be a filter such as NLMS\(\), got the class"), (sm.Naive(), "Naive")):
+    for wrong, words in (
+        (sm.NLMS, r"filter must be a filter such as NLMS\(\), got the class"),
+        (sm.Naive(), "filter must be an adaptive filter such as NLMS"),
+        (sm.NLMS(3, complex=True), "filter must be a real filter, got NLMS"),
+    ):
         with pytest.raises(TypeError, match=words):
             sm.FilterCanceller(wrong)
 

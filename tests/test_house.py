@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 import streammse
-from streammse import catalog
+from streammse import catalog, reference
 
 PACKAGE = Path(streammse.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -27,10 +27,10 @@ FLOORS = [
     {"node"},
     {"composite", "fit"},
     {"metrics", "filters", "denoise", "forecast"},
-    {"catalog", "banks", "losses", "named", "own", "theory"},
+    {"active", "catalog", "banks", "losses", "named", "own", "theory"},
     {"backtesting"},
     {"io", "loading"},
-    {"comparison", "equations", "plot", "report", "runner", "stories", "undisturbed", "warm"},
+    {"comparison", "equations", "plot", "reference", "report", "runner", "stories", "undisturbed", "warm"},
     {"cli"},
     {"__main__"},
 ]
@@ -182,3 +182,14 @@ def test_what_a_table_of_the_docs_names_is_there(page: Path) -> None:
     rows = [line for line in page.read_text().splitlines() if line.startswith("|")]
     named = set(re.findall(r"`(?:sm\.)?([A-Z][A-Za-z0-9]*)[(`]", "\n".join(rows)))
     assert not [name for name in sorted(named) if not hasattr(streammse, name)]
+
+
+def test_the_reference_of_the_filters_is_what_the_docstrings_say() -> None:
+    page = (ROOT / "docs" / "filter-reference.md").read_text()
+    assert page == reference.page("filters"), "python -m streammse.reference filters > docs/filter-reference.md"
+    for name in catalog.names():
+        if (catalog.where(name) or "").startswith("filters."):
+            _, _, entry = page.partition(f"\n## {name}\n")
+            entry = entry.partition("\n## ")[0]
+            told = ("```math" in entry, "Cost: " in entry, "\n- " in entry)
+            assert told == (True, True, True), f"{name}: equation, cost (Notes) and source (References) are {told}"

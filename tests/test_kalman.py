@@ -46,7 +46,8 @@ def test_it_is_the_filter_of_the_textbook(n: int, m: int, k: int, square_root: b
     control = (u[:, 0] if k == 1 else u,) if k else ()
     for part in (slice(0, 290), slice(290, 700)):  # the first ends among gaps
         found = f.run(z[part], *(one[part] for one in control), states=True)
-        states, P, likelihood, e, S = naive.kalman_filter(z[: part.stop], F, H, Q, R, np.zeros(n), 2.0 * np.eye(n), B, u)
+        start = (np.zeros(n), 2.0 * np.eye(n))
+        states, P, likelihood, e, S = naive.kalman_filter(z[: part.stop], F, H, Q, R, *start, B, u)
         np.testing.assert_allclose(found, states[part], atol=1e-10)
         np.testing.assert_allclose(f.covariance, P, atol=1e-10)
         assert f.log_likelihood == pytest.approx(likelihood, abs=1e-8)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import embedded, latency
+from benchmarks import embedded, latency, stalls
 from benchmarks.run import main
 
 SAMPLES = 2048
@@ -54,11 +54,28 @@ def test_latency_comes_out_with_a_picture(tmp_path: Path, capsys: pytest.Capture
     told = capsys.readouterr().out
     assert all(words in told for words in ("p99.9", "NLMS, 32 taps", "3,000 calls"))
     assert picture.read_bytes().startswith(b"\x89PNG")
-    rows = json.loads(figures.read_text())["rows"]
+    written = json.loads(figures.read_text())
+    assert [row["what"] for row in written["waits"]] == list(stalls.works())
+    assert all(words in told for words in ("longest wait", "a bank of NLMS"))
+    rows = written["rows"]
     assert [row["what"] for row in rows] == [one.name for one in latency.subjects(3000)]
     for row in rows:
         assert 0.0 < row["p50"] <= row["p99"] <= row["p99.9"] <= row["max"] < 10.0
         assert row["calls"] == 3000
+
+
+@pytest.mark.parametrize("what", stalls.works())
+def test_a_long_block_does_not_stall_another_thread(what: str) -> None:
+    """The promise is 5 ms; the machine may have other work in some tries, but not in all of them."""
+    found = stalls.least(stalls.works()[what])
+    assert found.took > 4 * stalls.LIMIT, "too short to tell"
+    assert found.longest < stalls.LIMIT
+
+
+def test_what_holds_the_lock_is_seen_in_every_try() -> None:
+    numbers = range(2_000_000)
+    found = stalls.least(lambda: sum(numbers), tries=3)  # one call in C that keeps the lock
+    assert found.longest > found.took / 2 > stalls.LIMIT
 
 
 def test_the_subject_has_seen_every_call() -> None:

@@ -245,3 +245,69 @@ def test_sunspots_online_reaches_its_figures(tmp_path: Path, capsys: pytest.Capt
     with pytest.raises(SystemExit) as left:
         sunspots.main(tmp_path)
     assert left.value.code == 1
+
+
+def test_active_noise_reaches_its_figures() -> None:
+    active, story = told("active_noise", 0)
+    outputs = story.outputs
+    assert story.reached
+    assert outputs[active.IGNORED].attenuation[0] < -5.0  # whoever ignores the path makes it worse
+    assert outputs[active.FIXED].attenuation[1] < -10.0  # and so does a model that is no longer true
+    assert outputs[active.ONLINE].attenuation[0] > 15.0
+    assert max(one.loudest for one in outputs.values()) < active.LIMIT + 1.74 * 0.05
+    for path, model in zip(story.paths, story.learnt, strict=True):
+        assert np.sum((path - model) ** 2) < 0.01 * np.sum(path**2)
+
+
+def test_active_noise_files_verdict_and_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active, result = told("active_noise", 0)
+    monkeypatch.setattr(active, "story", lambda: result)
+    active.main(tmp_path)
+    assert capsys.readouterr().out.strip().splitlines()[-1].startswith("reached: ")
+    assert len((tmp_path / "heard.csv").read_text().splitlines()) == 1 + 2 * active.HALF
+    assert (tmp_path / "active-noise.png").stat().st_size > 50_000
+    monkeypatch.setattr(active, "QUIET", 100.0)
+    with pytest.raises(SystemExit) as left:
+        active.main(tmp_path)
+    assert left.value.code == 1
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_iir_local_minimum_reaches_its_figures(seed: int) -> None:
+    local, story = told("iir_local_minimum", seed)
+    assert story.reached
+    np.testing.assert_allclose(story.lowest, (0.906, -0.311), atol=2e-3)  # as Johnson and Larimore print it
+    assert story.least == pytest.approx(0.277, abs=1e-3)
+    ends = np.array([one.path[-1, 0] for one in story.single])
+    assert ((np.abs(ends + 0.52) < 0.05) | (np.abs(ends - 0.906) < 0.05)).all()
+    assert {bool(end < 0.0) for end in ends} == {True, False}
+    assert local.left_over(ends[:1], story.single[0].path[-1, 1:])[0] == pytest.approx(0.976, abs=0.02)
+
+
+def test_iir_local_minimum_files_verdict_and_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local, result = told("iir_local_minimum", 0)
+    monkeypatch.setattr(local, "story", lambda: result)
+    local.main(tmp_path)
+    assert capsys.readouterr().out.strip().splitlines()[-1].startswith("reached: ")
+    assert len((tmp_path / "descents.csv").read_text().splitlines()) == 2 + local.SAMPLES // local.LOOK
+    assert (tmp_path / "iir-local-minimum.png").stat().st_size > 50_000
+    monkeypatch.setattr(local, "FREE", 0.1)
+    with pytest.raises(SystemExit) as left:
+        local.main(tmp_path)
+    assert left.value.code == 1
+
+
+def test_system_identification_meets_theory(tmp_path: Path) -> None:
+    identification = scenario("system_identification")
+    found = identification.story(seed=1, runs=12, samples=3000)
+    assert len(found) > 30
+    missed = {name: (one.above, one.off) for name, one in found.items() if not one.reached}
+    assert not missed
+    assert sum(not np.isnan(one.off) for one in found.values()) > 12
+    assert found["RLS, 0.99"].steady < found["NLMS, mu = 0.3"].steady
+    identification.picture(found, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 50_000

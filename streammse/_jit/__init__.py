@@ -156,16 +156,6 @@ class Function:
         return Step(self)
 
     @property
-    def entry(self) -> Any:
-        """What is called in C behind the only signature, for numbers by position.
-
-        It takes two thirds of the time: nothing is chosen among signatures. What stands for a number is what ``float``
-        takes; an array would not be looked at.
-        """
-        (made,) = self.compiled.overloads.values()
-        return made.entry_point
-
-    @property
     def address(self) -> int:
         """Where the machine code begins, in numba's own calling convention: what the loops of ``drive.py`` take."""
         (made,) = self.compiled.overloads.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from ..scalar import shown
+from ..scalar import counted, shown
 
 OURS = __name__.split(".")[0]
 
@@ -28,6 +29,41 @@ def explain(made: Any) -> None:
     if names[:1] == ("bound",):
         takes_none = [any("none" in str(signature[k]) for signature in made.overloads) for k in range(len(names))]
         made._explain_matching_error = partial(_refuse, names, takes_none)
+
+
+def fitting(names: str, given: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> tuple[Any, ...]:
+    """The arguments of ``update`` as floats in their order, behind the first one, which is ours (``called.py``).
+
+    Raises a TypeError that says in one line what does not fit.
+    """
+    wanted = names.rstrip("?").split()
+    told = f"update({', '.join(wanted)})"
+    bound, *values = given
+    if len(values) > len(wanted):
+        raise TypeError(f"{told} takes {counted(len(wanted), 'number')}, got {len(values)}")
+    known = dict(zip(wanted, values, strict=False))
+    for name, value in (keywords or {}).items():
+        if name not in wanted:
+            raise TypeError(f"{told} has no argument {name!r}")
+        if name in known:
+            raise TypeError(f"{told} got {name} twice")
+        known[name] = value
+    if names.endswith("?") and known.get(wanted[-1]) is None:
+        known[wanted[-1]] = math.nan
+    for name in wanted:
+        if name not in known:
+            raise TypeError(f"{told} needs {name} as well")
+    return (bound, *(_number(told, name, known[name]) for name in wanted))
+
+
+def _number(told: str, name: str, value: Any) -> float:
+    """A float by Python's own rule for real numbers, which text is not; infinite where no float is so large."""
+    try:
+        return math.fsum((value,))
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError):
+        raise TypeError(f"{told} takes numbers, got {name}={shown(value)}") from None
 
 
 def _refuse(names: tuple[str, ...], takes_none: list[bool], *given: Any) -> None:

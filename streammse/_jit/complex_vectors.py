@@ -2,14 +2,56 @@
 
 With the parts side by side every product needs its lanes swapped; apart, it is four real ones. A complex vector is said
 by where its real parts begin and where its imaginary parts do, both in the same flat array.
+
+Where the CPU has vectors of eight they are used for any length: there is so much arithmetic for what is loaded that
+they pay from eight taps on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .instructions import Intrinsic
-from .vectors import LANES, TOGETHER, _at, _base, _multiply_add, _passes
+from .vectors import LANES, TOGETHER, _at, _base, _multiply_add
+
+
+def _widest() -> int:
+    from llvmlite import binding
+
+    return 2 * LANES if binding.get_host_cpu_features().get("avx512f", False) else LANES
+
+
+def _kind(lanes: int) -> Any:
+    from llvmlite import ir
+
+    real = ir.DoubleType()
+    return real if lanes == 1 else ir.VectorType(real, lanes)
+
+
+def _passes(builder: Any, count: Any, each: Callable[[Any, Any, int], None]) -> None:
+    """``each(k, kind, which)`` over the widest vectors, then over narrower ones, then over what is left, one by one.
+
+    ``which`` of the sums: four of the widest take turns, as many as hide the latency of the fused multiply-add, and
+    each narrower kind has its own.
+    """
+    from llvmlite import ir
+    from numba.core import cgutils
+
+    word = ir.IntType(64)
+
+    def over(begin: Any, lanes: int, first: int, together: int) -> Any:
+        end = builder.and_(count, word(-lanes * together))
+        with cgutils.for_range_slice(builder, begin, end, word(lanes * together), word) as (k, _):
+            for which in range(together):
+                each(builder.add(k, word(which * lanes)), _kind(lanes), first + which)
+        return end
+
+    widest = _widest()
+    end = over(over(word(0), widest, 0, TOGETHER), widest, 0, 1)
+    if widest > LANES:
+        end = over(end, LANES, TOGETHER, 1)
+    over(end, 1, TOGETHER + 1, 1)
 
 
 def _load(builder: Any, base: Any, k: Any, kind: Any) -> Any:
@@ -22,24 +64,23 @@ def _spread(builder: Any, value: Any, kind: Any) -> Any:
 
     if kind == ir.DoubleType():
         return value
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.IntType(32)(0))
-    return builder.shuffle_vector(
-        one, ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
-    )
+    undefined, word = ir.Constant(kind, ir.Undefined), ir.IntType(32)
+    one = builder.insert_element(undefined, value, word(0))
+    return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(word, kind.count), None))
 
 
 class _Sums:
-    """A sum over the lanes, with as many accumulators as hide the latency of the fused multiply-add."""
+    """A sum, in the accumulators that ``_passes`` goes through."""
 
     def __init__(self, builder: Any) -> None:
         from llvmlite import ir
         from numba.core import cgutils
 
-        real = ir.DoubleType()
-        zero = ir.Constant(ir.VectorType(real, LANES), None)
+        kinds = [*[_kind(_widest())] * TOGETHER, _kind(LANES), _kind(1)]
         self.builder = builder
-        self.into = [cgutils.alloca_once_value(builder, zero) for _ in range(TOGETHER)]
-        self.into.append(cgutils.alloca_once_value(builder, real(0.0)))
+        self.into = [cgutils.alloca_once(builder, kind) for kind in kinds]
+        for place, kind in zip(self.into, kinds, strict=True):
+            builder.store(kind(0.0) if kind == _kind(1) else ir.Constant(kind, None), place)
 
     def add(self, which: int, a: Any, b: Any) -> None:
         """Add the product of two vectors."""
@@ -47,14 +88,18 @@ class _Sums:
         self.builder.store(_multiply_add(self.builder, a, b, self.builder.load(place)), place)
 
     def total(self) -> Any:
-        """All lanes, then what was left one by one."""
+        """All of them; what was summed one by one goes to the first lane."""
         from llvmlite import ir
 
-        add, extract = self.builder.fadd, self.builder.extract_element
-        *parts, rest = (self.builder.load(place) for place in self.into)
+        add, word = self.builder.fadd, ir.IntType(32)
+        *parts, narrow, rest = (self.builder.load(place) for place in self.into)
         whole = add(add(parts[0], parts[1]), add(parts[2], parts[3]))
-        one, two, three, four = (extract(whole, ir.IntType(32)(k)) for k in range(LANES))
-        return add(add(add(one, three), add(two, four)), rest)
+        if whole.type.count > LANES:
+            masks = [ir.Constant(ir.VectorType(word, LANES), [k + lane for lane in range(LANES)]) for k in (0, LANES)]
+            low, high = (self.builder.shuffle_vector(whole, whole, mask) for mask in masks)
+            whole = add(add(low, narrow), high)
+        one, two, three, four = (self.builder.extract_element(whole, word(k)) for k in range(LANES))
+        return add(add(add(one, rest), three), add(two, four))
 
 
 def _build_conjugate_dot() -> Any:

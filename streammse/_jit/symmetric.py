@@ -1,9 +1,9 @@
 """A symmetric matrix, its lower triangle alone: lessened by g h h' and multiplied by u, in one pass over the memory.
 
 It lies in blocks of eight rows. Block b holds the columns 0 to 8 b + 7 of its rows, row by row; so the square on the
-diagonal is there whole. What is subtracted there is g (h_i h_j) on both sides of the diagonal, the same bits: the matrix is
-symmetric by construction. Every other number stands for two places, and is loaded, lessened, stored and multiplied with
-both its numbers of u while it is in a register.
+diagonal is there whole. What is subtracted there is g (h_i h_j) on both sides of the diagonal, the same bits: the
+matrix is symmetric by construction. Every other number stands for two places, and is loaded, lessened, stored and
+multiplied with both its numbers of u while it is in a register.
 """
 
 from __future__ import annotations

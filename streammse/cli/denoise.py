@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from ..report import Report
 
 #: methods and the classes behind them
-METHODS = {"cancel": "NoiseCanceller", "enhance": "LineEnhancer", "hum": "HumCanceller", "smooth": "Smoother"}
+METHODS = {
+    "cancel": "NoiseCanceller",
+    "echo": "EchoCanceller",
+    "enhance": "LineEnhancer",
+    "hum": "HumCanceller",
+    "smooth": "Smoother",
+}
+#: those that take a reference, and what they do with it
+REFERRED = {
+    "cancel": "subtracts what a reference explains",
+    "echo": "subtracts what the microphone hears of the loudspeaker, which is the reference",
+}
 
 
 def denoise(
@@ -134,10 +145,6 @@ def denoise(
         from ..scalar import counted
 
         _distinct(source, reference or [], output, plot, checkpoint, dead_letters, log)
-        if checkpoint is not None and time is not None:
-            raise RefusedError(
-                "rows that wait for the watermark are in no checkpoint: --time or --checkpoint, not both"
-            )
         name = _method(method, reference)
         if filter is not None and name != "cancel":
             raise RefusedError(f"--filter is for method cancel, got {name}: name what hears the noise with --reference")
@@ -267,9 +274,9 @@ def _method(given: str | None, reference: list[str] | None) -> str:
     name = given or ("cancel" if reference else "smooth")
     if name not in METHODS:
         raise RefusedError(f"unknown method {name!r}: expected one of {', '.join(METHODS)}")
-    if name == "cancel" and not reference:
-        raise RefusedError("method cancel subtracts what a reference explains: name its column with --reference")
-    if name != "cancel" and reference:
+    if name in REFERRED and not reference:
+        raise RefusedError(f"method {name} {REFERRED[name]}: name its column with --reference")
+    if name not in REFERRED and reference:
         raise RefusedError(f"method {name} takes no reference, got {' '.join(reference)}; method cancel does")
     return name
 
@@ -287,6 +294,8 @@ def _node(method: str, source: Source, given: dict[str, Any], more: list[str]) -
         given[key.strip()] = typed(value)
     if "references" in cls._params:
         given["references"] = source.references
+    elif source.references > 1:
+        raise RefusedError(f"method {method} takes one reference, got {source.references}")
     if "rate" in cls._params:
         if source.rate is None:
             raise RefusedError(

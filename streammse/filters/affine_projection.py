@@ -94,18 +94,18 @@ class AffineProjection(_Projection):
     on each other (a constant, a copied reference) need no care: where the equations are singular, rounding is kept out
     by a regulariser of 1e-12 of the row.
 
-    It costs 2 n m multiplications for the weights and (K + 1) m + K^3 / 6 + 2 K^2 for the projection, where the
+    Cost: 2 n m multiplications a sample for the weights and (K + 1) m + K^3 / 6 + 2 K^2 for the projection, where the
     textbook has 3 n m K: no regressor is added to the weights more than once, and the Gram matrix is made of running
     sums that never subtract. The output is that of the textbook to rounding.
 
-    For white input, a small regulariser and n much larger than K the excess mean squared error is about
-    mu / (2 - mu) K times the noise power times E[1 / |x|^2] tr(R) (Shin and Sayed, eq. 35, and Sayed ch. 16 for K = 1).
+    For white input, a small step and regulariser and n much larger than K the excess mean squared error is about
+    mu / (2 - mu) K times the noise power times E[1 / |x|^2] tr(R) (Shin and Sayed; Sayed, ch. 17, for K = 1).
 
     References
     ----------
     K. Ozeki and T. Umeda, "An adaptive filtering algorithm using an orthogonal projection to an affine subspace and its
     properties", Electronics and Communications in Japan 67-A, 1984, pp. 19-27.
-    A. H. Sayed, Adaptive Filters, 2008, ch. 13 (algorithm 13.1).
+    A. H. Sayed, Adaptive Filters, 2008, ch. 13.
     H.-C. Shin and A. H. Sayed, "Mean-square performance of a family of affine projection algorithms", IEEE Trans.
     Signal Processing 52, 2004, pp. 90-102.
     S. L. Gay and S. Tavathia, "The fast affine projection algorithm", ICASSP 1995, pp. 3023-3026 (the weights delayed).
@@ -118,7 +118,7 @@ class AffineProjection(_Projection):
     >>> f, slow = sm.AffineProjection(taps=8, order=2), sm.NLMS(taps=8)
     >>> error, slow_error = d - f.run(x, d), d - slow.run(x, d)
     >>> f.weights[:3].round(6).tolist(), slow.weights[:3].round(2).tolist()
-    ([1.0, -0.5, 0.25], [0.95, -0.37, 0.1])
+    ([1.0, -0.5, 0.25], [0.9, -0.35, 0.17])
     """
 
     mu: float = param(0.5, "step size", low=0.0, high=2.0, slot=projection.MU)
@@ -164,14 +164,14 @@ class SMAffineProjection(_Projection):
     ``updates`` counts the samples that asked for an update. The bound of each of the last K errors is met exactly (but
     for the regulariser): those within it stay where they are.
 
-    It costs what `AffineProjection` costs; a sample without an update saves the K^2 of the solution, not the
+    Cost: as `AffineProjection`, with m n weights; a sample without an update saves the K^2 of the solution, not the
     factorisation, on which the samples that follow depend.
 
     References
     ----------
     S. Werner and P. S. R. Diniz, "Set-membership affine projection algorithm", IEEE Signal Processing Letters 8, 2001,
     pp. 231-235.
-    P. S. R. Diniz, Adaptive Filtering, 4th ed., 2013, ch. 6 (algorithms 6.2 and 6.3).
+    P. S. R. Diniz, Adaptive Filtering, 4th ed., 2013, ch. 6 (SM-AP).
 
     Examples
     --------

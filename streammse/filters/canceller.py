@@ -29,6 +29,8 @@ def _filter(name: str, value: Any) -> Predictor:
         raise TypeError(f"{name} must be a filter such as {value.__name__}(), got the class")
     if not isinstance(value, Predictor) or hasattr(value, "forecast"):
         raise TypeError(f"{name} must be an adaptive filter such as NLMS(taps=32), got {value!r}")
+    if value._is_complex():
+        raise TypeError(f"{name} must be a real filter, got {value!r}: the signals are real")
     return settled(value.clone())
 
 
@@ -84,11 +86,13 @@ class FilterCanceller(Composite, Denoiser):
     Raises
     ------
     TypeError
-        For what is no adaptive filter.
+        For what is no adaptive filter, or a complex one.
 
     Notes
     -----
     A missing sample of the signal gives the last clean one, and teaches nothing; one of a reference is silence.
+
+    Cost: that of the filter.
 
     References
     ----------

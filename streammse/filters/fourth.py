@@ -41,6 +41,8 @@ class LMF(GradientFilter):
     -----
     For small mu the excess mean squared error is mu tr(R) E[v^6] / (6 E[v^2]), v the noise (Sayed, ch. 18).
 
+    Cost: 2 n + O(1) multiplications a sample for n weights in all.
+
     References
     ----------
     E. Walach and B. Widrow, "The least mean fourth (LMF) adaptive algorithm and its family", IEEE Trans. Information
@@ -96,6 +98,10 @@ class NLMF(GradientFilter):
     ------
     FloatingPointError
         On divergence, with ``on_divergence="raise"``.
+
+    Notes
+    -----
+    Cost: 2 n + O(1) multiplications a sample for n weights in all.
 
     References
     ----------

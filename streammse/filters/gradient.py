@@ -71,11 +71,13 @@ class GradientFilter(Predictor):
     _gain: ClassVar[Function] = fir.plain_gain
     _sweep: ClassVar[Intrinsic] = late_sweep
     _regressor: ClassVar[Function] = fir.itself
+    _rule: ClassVar[Function] = fir.steady
     _layout = 3
 
     def _family(self) -> fir.Family:
         descended = self._descended
-        return fir.family(descended.score, self._gain, self._sweep, self._regressor, textbook_unit(descended))
+        unit = textbook_unit(descended)
+        return fir.family(descended.score, self._gain, self._sweep, self._regressor, unit, self._rule)
 
     @property
     def _descended(self) -> losses.Loss:

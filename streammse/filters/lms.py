@@ -63,6 +63,8 @@ class LMS(GradientFilter):
     the learning curve decays with time constant 1 / (2 mu lambda_i) samples, lambda_i the eigenvalues of the covariance
     R of the input: see `streammse.predict_mse`.
 
+    Cost: 2 n + O(1) multiplications a sample for n weights in all.
+
     References
     ----------
     B. Widrow and M. E. Hoff, "Adaptive switching circuits", IRE WESCON Convention Record 4, 1960, pp. 96-104.
@@ -142,6 +144,8 @@ class NLMS(GradientFilter):
 
     In the steady state the excess mean squared error is about mu / (2 - mu) times the noise power for a long filter.
 
+    Cost: 2 n + O(1) multiplications a sample for n weights in all.
+
     References
     ----------
     J. Nagumo and A. Noda, "A learning method for system identification", IEEE Trans. Automatic Control 12, 1967,
@@ -199,6 +203,10 @@ class LeakyLMS(GradientFilter):
     ------
     FloatingPointError
         On divergence, with ``on_divergence="raise"``.
+
+    Notes
+    -----
+    Cost: 3 n + O(1) multiplications a sample for n weights in all.
 
     References
     ----------

@@ -38,6 +38,10 @@ class PinballLMS(GradientFilter):
     FloatingPointError
         On divergence, with ``on_divergence="raise"``.
 
+    Notes
+    -----
+    Cost: 2 n + O(1) multiplications a sample for n weights in all.
+
     References
     ----------
     R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978, pp. 33-50.

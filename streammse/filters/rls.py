@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +34,9 @@ class RLS(TransversalFilter):
     taps : int
         Number of taps of each input, at least 1. Fixed.
     forgetting : float
-        The weight lambda of the last sample beside this one, exp(-9 / n) <= lambda <= 1 for n weights in all; the filter
-        looks back over some 1 / (1 - lambda) samples. With 1 it forgets nothing: ordinary (ridge) least squares over all
-        samples. Below 1 - 1 / (2 n) it follows the noise.
+        The weight lambda of the last sample beside this one, exp(-9 / n) <= lambda <= 1 for n weights in all; the
+        filter looks back over some 1 / (1 - lambda) samples. With 1 it forgets nothing: ordinary (ridge) least squares
+        over all samples. Below 1 - 1 / (2 n) it follows the noise.
     regulariser : float
         delta, relative to the square of the first sample x_0 of the input that is not zero, above 0. It matters only
         until each direction has been excited about once.
@@ -51,8 +51,9 @@ class RLS(TransversalFilter):
 
     Notes
     -----
-    Cost: 1.5 n^2 + O(n) multiplications a sample for n weights in all, n^2 / 2 numbers of state. Only the lower triangle
-    of P is held, so that it is symmetric by construction, and each of its numbers is read and written once a sample.
+    Cost: 1.5 n^2 + O(n) multiplications a sample for n weights in all, n^2 / 2 numbers of state. Only the lower
+    triangle of P is held, so that it is symmetric by construction, and each of its numbers is read and written once a
+    sample.
 
     What is learnt is the formula above, to rounding, where the input is steady and excites all directions. Elsewhere:
 
@@ -86,9 +87,7 @@ class RLS(TransversalFilter):
     [1.0, -0.5, 0.25]
     """
 
-    forgetting: float = param(
-        0.999, "weight of the past beside the present", above=0.0, high=1.0, slot=rls.FORGETTING
-    )
+    forgetting: float = param(0.999, "weight of the past beside the present", above=0.0, high=1.0, slot=rls.FORGETTING)
     regulariser: float = param(
         0.01, "delta, relative to the square of the first sample", above=0.0, kw_only=True, slot=rls.REGULARISER
     )
@@ -96,7 +95,7 @@ class RLS(TransversalFilter):
     _p_size = rls.P_SIZE
     _worst = "(taps * references) ** 2"
     _probes: ClassVar = {"forgetting": {"forgetting": 0.99}}
-    _variants = ({"taps": 5, "references": 2, "forgetting": 0.95},)
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"taps": 5, "references": 2, "forgetting": 0.95},)
 
     def _check(self) -> None:
         least = math.exp(-rls.SPAN / self._total)

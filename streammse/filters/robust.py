@@ -34,6 +34,10 @@ class HuberLMS(GradientFilter):
     FloatingPointError
         On divergence, with ``on_divergence="raise"``.
 
+    Notes
+    -----
+    Cost: 2 n + O(1) multiplications a sample for n weights in all.
+
     References
     ----------
     P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35, 1964, pp. 73-101.
@@ -84,6 +88,10 @@ class LogCoshLMS(GradientFilter):
     FloatingPointError
         On divergence, with ``on_divergence="raise"``.
 
+    Notes
+    -----
+    Cost: 2 n + O(1) multiplications a sample for n weights in all.
+
     References
     ----------
     S. Wang, W. Wang, K. Xiong, H. H. C. Iu and C. K. Tse, "Logarithmic hyperbolic cosine adaptive filter and its
@@ -133,6 +141,10 @@ class MCCLMS(GradientFilter):
     ------
     FloatingPointError
         On divergence, with ``on_divergence="raise"``.
+
+    Notes
+    -----
+    Cost: 2 n + O(1) multiplications a sample for n weights in all.
 
     References
     ----------
@@ -191,6 +203,10 @@ class GMCCLMS(GradientFilter):
     ------
     FloatingPointError
         On divergence, with ``on_divergence="raise"``.
+
+    Notes
+    -----
+    Cost: 2 n + O(1) multiplications a sample for n weights in all.
 
     References
     ----------

@@ -37,8 +37,9 @@ class RobustRLS(RLS):
         c, above 0. At 1.345 it keeps 95 % of the efficiency of least squares where the noise is Gaussian; less bounds
         the outliers more tightly.
     memory : float
-        Samples over which the scale of the errors is averaged, at least 1: runs of outliers should be far shorter. After a
-        change of the path, whose errors look like outliers as well, the scale grows with the time constant memory / 1.5.
+        Samples over which the scale of the errors is averaged, at least 1: runs of outliers should be far shorter.
+        After a change of the path, whose errors look like outliers as well, the scale grows with the time constant
+        memory / 1.5.
     regulariser : float
         delta, as in `RLS`.
     references : int

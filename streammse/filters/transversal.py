@@ -71,6 +71,7 @@ class TransversalFilter(Predictor):
         self._s[line.WEIGHTS : line.WEIGHTS + self._total] = given
 
     def _checked_weights(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Weights that somebody sets, checked."""
         given = real_array(values, "weights")
         wanted = (self.taps,) if self.references == 1 else (self.references, self.taps)
         if given.shape != wanted:

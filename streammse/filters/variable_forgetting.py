@@ -17,9 +17,9 @@ class VariableForgettingRLS(RLS):
         \lambda(n) = \min\left(\lambda_{\max}, \frac{\hat\sigma_q\, \hat\sigma_v}{\hat\sigma_e - \hat\sigma_v}\right)
         \text{ where } \hat\sigma_e > \gamma\, \hat\sigma_v, \text{ else } \lambda_{\max}
 
-    with sigma_e^2 the mean square of the error over a short while, sigma_v^2 over a long one (the noise), sigma_q^2 that
-    of q = x' P x over the short one. So a steady path is learnt with a long memory and a low error, and a change of the
-    path with a short one.
+    with sigma_e^2 the mean square of the error over a short while, sigma_v^2 over a long one (the noise), sigma_q^2
+    that of q = x' P x over the short one. So a steady path is learnt with a long memory and a low error, and a change
+    of the path with a short one.
 
     Parameters
     ----------
@@ -48,6 +48,9 @@ class VariableForgettingRLS(RLS):
     -----
     Cost: as `RLS`, 1.5 n^2 + O(n) multiplications a sample; the kernel is the same.
 
+    The factor may be small for some n samples only: an error counts in sigma_v^2 for ten times its value at most, so
+    that it takes the change of the path for noise within some tens of n samples.
+
     An outlier in d looks like a change of the path: for those there is `RobustRLS`.
 
     References
@@ -70,13 +73,18 @@ class VariableForgettingRLS(RLS):
     [-1.0, 0.5]
     """
 
-    forgetting: float = 0.9999  # type: ignore[assignment]
+    forgetting: float = 0.9999
     short: float = param(2.0, "the short while in lengths of the filter", low=1.0, slot=rls.SHORT)
     long: float = param(10.0, "the long while in lengths of the filter", low=1.0, slot=rls.LONG)
     margin: float = param(1.5, "how far the error must rise above the noise", low=1.0, slot=rls.MARGIN)
 
     _variants = ()
-    _probes: ClassVar = {"forgetting": {"forgetting": 0.99}}
+    _probes: ClassVar = {
+        "forgetting": {"forgetting": 0.99},
+        "short": {"short": 4.0, "margin": 1.05},
+        "long": {"long": 20.0, "margin": 1.05},
+        "margin": {"margin": 1.05, "taps": 2},
+    }
 
     @property
     def forgetting_now(self) -> float:

@@ -59,7 +59,7 @@ def _advance(p, s, d, whole):  # type: ignore[no-untyped-def]
         learn = known and whole
         _row(p, s, at)
         triangle.listen(s, at, n, p[FORGETTING], learn)
-        y = triangle.fold(s, at, n, p[FORGETTING], p[REGULARISER], learn, d if learn else 0.0)
+        y = triangle.fold(s, at, n, p[FORGETTING], p[REGULARISER], learn, d if learn else 0.0, 1.0)
         y = believed(y, s[PEAK])
         if s[SEEN] < longest + n:
             y = math.nan

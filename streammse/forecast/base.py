@@ -18,7 +18,7 @@ from .._jit import Function
 from ..fit import Found, Problem, minimise
 from ..kernels.constants import LARGEST
 from ..kernels.losses import Loss
-from ..node import Array, Index, Predictor, _row, _Update, same_length, signal
+from ..node import Array, Index, Predictor, _row, _Update, named_update, same_length, signal
 from ..param import Param, param
 from ..scalar import counted, whole
 from ..snapshot import COUNTABLE
@@ -95,11 +95,11 @@ class _Observe(_Update):
         def update(y: float, x: ArrayLike) -> float:
             return float(call(y, _row(x, m)))
 
-        node.__dict__["update"] = update
+        node.__dict__["update"] = named_update(update)
         return update
 
     def _call(self, node: Any) -> Any:
-        return node._entry().entry
+        return drive.entry(node._entry(), "y")
 
 
 class Forecaster(Predictor):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .block import Block, DataError, Sink, Source, Tee, Wanted
-from .letters import Letters
+from .letters import Caught, Letters
 
 __all__ = ["FORMATS", "Block", "DataError", "Letters", "Sink", "Source", "Tee", "sink", "source"]
 
@@ -99,7 +99,7 @@ def source(
         one with a later stamp: in seconds where the column holds ISO 8601, else in its own unit.
     letters : Letters, optional
         Where records go that cannot be taken for what they should be; without it the first of them is an error. Text
-        and Parquet only.
+        and Parquet only. Where the reference of a row in another file is bad, the row goes there.
 
     Raises
     ------
@@ -116,10 +116,6 @@ def source(
             f"references come from the file itself or from other files, not both: got {', '.join(references)}"
         )
     wanted = Wanted(column, tuple(inside), truth, time)
-    if letters is not None and outside:
-        raise DataError(
-            "dead letters leave gaps in the signal, and references in other files have no stamps to pair with"
-        )
     opened = _open(path, wanted, format, separator, decimal, header, letters)
     if not outside:
         return _in_order(opened, time, lateness, letters)
@@ -128,7 +124,8 @@ def source(
     others = []
     for name in outside:
         file = file_of(name) or name
-        other = _open(file, Wanted(name[len(file) + 1 :] or None), None, separator, decimal, header)
+        caught = Caught() if letters is not None and format_of(file) not in ("wav", "flac") else None
+        other = _open(file, Wanted(name[len(file) + 1 :] or None), None, separator, decimal, header, caught)
         if other.column == opened.column and Path(path).is_file() and os.path.samefile(path, file):
             raise DataError(f"column {opened.column!r} of {opened.name} is the signal: it cannot be its own reference")
         others.append(other)

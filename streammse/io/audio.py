@@ -98,6 +98,9 @@ class AudioSource:
         """What tells it from another one."""
         return identified(self, stamp=stamp(self.name))
 
+    #: the offset before the first block
+    beginning = 0
+
     def seek(self, offset: int) -> None:
         """Go on after so many frames."""
         self._from = self.file.seek(offset)

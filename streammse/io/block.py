@@ -46,6 +46,11 @@ class Rest(Protocol):
 class Records(Rest, Protocol):
     """A rest that can tell a single row."""
 
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Which row of its source each is, from 1."""
+        ...
+
     def record(self, row: int) -> tuple[bytes, int | None, int]:
         """A row as it came, where it began in the source (None where that has no meaning), and its number from 1."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 from collections import Counter
@@ -82,7 +83,7 @@ class Letters:
         self.strict = strict
         #: how many records came to each fate
         self.counts: Counter[str] = Counter()
-        self._handle = -1
+        self._handle, self._still = -1, 0
         if self.path is not None:
             try:
                 self._handle = os.open(
@@ -98,6 +99,8 @@ class Letters:
 
     def add(self, letters: list[Letter]) -> None:
         """Count them and write them down, in one piece."""
+        if self._still:
+            return
         for at, letter in enumerate(letters):
             self.counts[letter.fate] += 1
             if self.strict and letter.fate == DEAD:
@@ -122,11 +125,22 @@ class Letters:
 
     def back_to(self, mark: list[Any]) -> None:
         """Cut it back to a mark: what came after will be read again."""
+        if self._still:
+            return
         size, counts = mark
         self.counts = Counter(counts)
         if self._handle >= 0 and size is not None and os.fstat(self._handle).st_size > size:
             with named(str(self.path)):
                 FILES.truncate(self._handle, size)
+
+    @contextlib.contextmanager
+    def still(self) -> Iterator[None]:
+        """What is read again inside has been told: nothing is added, and nothing cut back."""
+        self._still += 1
+        try:
+            yield
+        finally:
+            self._still -= 1
 
     def sync(self) -> None:
         """See that it is on the disk, where it is one that can be."""
@@ -149,6 +163,18 @@ class Letters:
     def __del__(self) -> None:
         if getattr(self, "_handle", -1) >= 0:
             self.close()
+
+
+class Caught(Letters):
+    """Letters that somebody else will tell: of each dead record the reason, by its row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reasons: dict[int, str] = {}
+
+    def add(self, letters: list[Letter]) -> None:
+        """Keep the reasons."""
+        self.reasons.update((letter.row, letter.reason) for letter in letters if letter.fate == DEAD)
 
 
 def read(path: str | os.PathLike[str]) -> Iterator[Letter]:

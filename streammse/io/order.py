@@ -8,11 +8,17 @@ Let t(i) be the stamp of the i-th row to arrive, and W(i) = max(t(0), ..., t(i-1
 
 A row leaves as soon as its stamp is not above the watermark; at the end all leave. So the outcome does not depend on
 how the stream is cut into blocks, memory holds the rows of one lateness, and a live row waits for as long.
+
+Rows that wait are in no checkpoint: whoever goes on reads the file again from the first block of which something
+waited. The latest stamp before that block tells each row's fate once more, as what had been kept earlier has left, and
+so lies below all that waits.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -44,12 +50,13 @@ class Ordered:
         self._source, self.lateness, self.letters = source, lateness, letters
         #: rows that came too late, rows whose stamp had been kept already, and rows that wait for the watermark
         self.late = self.duplicates = self.held = 0
+        self._waiting: _Waiting | None = None  # what ``seek`` has read
 
     def __repr__(self) -> str:
         return described(self)
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("_source", "seek", "identity"):  # rows that wait for the watermark are in no checkpoint
+        if name == "_source":
             raise AttributeError(name)
         return getattr(self._source, name)  # what a sink of the same format asks its source
 
@@ -59,46 +66,121 @@ class Ordered:
         else:
             object.__setattr__(self, name, value)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells it from another one; a DataError where it cannot be taken up again."""
+        if self.lateness and self._source.total is None:
+            raise DataError(
+                f"rows of {self._source.name} that wait for a lateness of {self.lateness:g} cannot be read a second "
+                "time: a checkpoint needs a file, or no lateness"
+            )
+        time = self._source.layout.time  # type: ignore[attr-defined]
+        return {"source": self._source.identity, "time": time, "lateness": self.lateness}  # type: ignore[attr-defined]
+
+    @property
+    def beginning(self) -> Any:
+        """The offset before the first block."""
+        return self._offset(_Waiting(getattr(self._source, "beginning", None)))
+
+    def _offset(self, waiting: _Waiting) -> dict[str, Any] | None:
+        """How far the source is and what has been counted, and whence it has to be read again for what waits."""
+        if waiting.offset is None or not hasattr(self._source, "seek"):
+            return None
+        clock = self._source.clock  # type: ignore[attr-defined]
+        return {
+            "source": waiting.offset,
+            "row": waiting.row,
+            "again": next(([offset, top] for offset, top, _ in waiting.blocks), None),
+            "latest": _plain(waiting.top),
+            "gone": _plain(waiting.gone),
+            "late": self.late,
+            "duplicates": self.duplicates,
+            "clock": [clock.kind, clock.ticks],
+            "letters": None if self.letters is None else self.letters.mark(),
+        }
+
+    def seek(self, offset: dict[str, Any]) -> None:
+        """Go on after the block of this offset: the rows that waited then are read again, and wait again."""
+        source: Any = self._source
+        source.clock.kind, source.clock.ticks = offset["clock"]
+        waiting, self.held = _Waiting(offset["source"]), 0
+        with contextlib.nullcontext() if self.letters is None else self.letters.still():
+            if offset["again"] is not None:
+                waiting.offset, waiting.top = offset["again"]
+                source.seek(waiting.offset)
+                for block in source:
+                    numbers = block.rest.numbers
+                    old = int(np.searchsorted(numbers, offset["row"], side="right"))  # a file may have grown since
+                    self._pass(waiting, block if old == len(numbers) else block.take(np.arange(old)))
+                    if old < len(numbers) or (old and numbers[-1] == offset["row"]):
+                        break
+            source.seek(offset["source"])
+        if self.letters is not None:
+            self.letters.back_to(offset["letters"])
+        waiting.offset, waiting.row = offset["source"], offset["row"]
+        waiting.top, waiting.gone = offset["latest"], offset["gone"]
+        self.late, self.duplicates = offset["late"], offset["duplicates"]
+        self._waiting = waiting
+
     def __iter__(self) -> Iterator[Block]:
         """Blocks of what the watermark has passed."""
-        runs: list[_Run] = []  # what waits, each in order, each more than twice as long as the next
-        top: Any = None  # the latest stamp that came
-        gone: Any = None  # the stamp of the last row that left
+        waiting, self._waiting = self._waiting or _Waiting(getattr(self._source, "beginning", None)), None
         for block in self._source:
-            stamps = block.stamp
-            if stamps is None or not len(stamps):
-                yield block.take(_NONE)
-                continue
-            lateness, lowest = self._scale(stamps)
-            tops = np.maximum.accumulate(np.concatenate(([stamps[0] if top is None else top], stamps)))
-            late = stamps < np.maximum(tops[:-1], lowest) - lateness
-            top = tops[-1]
-            self.late += self._send(block, np.flatnonzero(late), LATE, tops)
-            rows = np.flatnonzero(~late)
-            rows = rows[np.argsort(stamps[rows], kind="stable")]  # of equal stamps the first to come is the first
-            fresh = stamps[rows]
-            twice = np.zeros(rows.size, dtype=bool)
-            twice[1:] = fresh[1:] == fresh[:-1]
-            if gone is not None:
-                twice |= fresh == gone
-            for run in runs:
-                twice |= run.has(fresh)
-            self.duplicates += self._send(block, np.sort(rows[twice]), DUPLICATE)
-            runs.append(_Run(block.take(rows[~twice])))
-            left = [run.until(max(top, lowest) - lateness) for run in runs]
-            left = [part for part in left if len(part.signal)]
-            runs = [run for run in runs if run.size]
-            while len(runs) > 1 and runs[-2].size <= 2 * runs[-1].size:
-                last = runs.pop()
-                runs[-1] = _Run(_merged([runs[-1].rest(), last.rest()]))
-            self.held = sum(run.size for run in runs)
-            out = _merged(left) if left else block.take(_NONE)
-            gone = out.stamp[-1] if left and out.stamp is not None else gone
-            out.done = block.done
+            out = self._pass(waiting, block)
+            out.offset = self._offset(waiting)
             yield out
-        if runs:
-            self.held = 0
-            yield _merged([run.rest() for run in runs])
+        if waiting.runs:
+            out = _merged([run.rest() for run in waiting.runs])
+            assert out.stamp is not None
+            waiting.runs, waiting.gone, self.held = [], out.stamp[-1], 0
+            waiting.blocks.clear()
+            out.offset = self._offset(waiting)
+            yield out
+
+    def _pass(self, waiting: _Waiting, block: Block) -> Block:
+        """Add a block to what waits; returns what waits no longer."""
+        stamps, begun, before = block.stamp, waiting.offset, _plain(waiting.top)
+        waiting.offset = block.offset
+        if stamps is None or not len(stamps):
+            return block.take(_NONE)
+        if block.offset is not None:
+            waiting.row = int(cast("Records", block.rest).numbers[-1])
+        lateness, lowest = self._scale(stamps)
+        tops = np.maximum.accumulate(np.concatenate(([stamps[0] if waiting.top is None else waiting.top], stamps)))
+        low = np.maximum(tops[:-1], lowest) - lateness
+        if waiting.gone is not None:  # the watermark has passed it, unless all left at the end of a file that has grown
+            low = np.maximum(low, waiting.gone)
+        late = stamps < low
+        waiting.top = tops[-1]
+        self.late += self._send(block, np.flatnonzero(late), LATE, tops)
+        rows = np.flatnonzero(~late)
+        rows = rows[np.argsort(stamps[rows], kind="stable")]  # of equal stamps the first to come is the first
+        fresh = stamps[rows]
+        twice = np.zeros(rows.size, dtype=bool)
+        twice[1:] = fresh[1:] == fresh[:-1]
+        if waiting.gone is not None:
+            twice |= fresh == waiting.gone
+        runs = waiting.runs
+        for run in runs:
+            twice |= run.has(fresh)
+        self.duplicates += self._send(block, np.sort(rows[twice]), DUPLICATE)
+        runs.append(_Run(block.take(rows[~twice])))
+        mark = max(waiting.top, lowest) - lateness
+        if rows.size:
+            waiting.blocks.append((begun, before, fresh[-1]))
+        while waiting.blocks and waiting.blocks[0][2] <= mark:
+            waiting.blocks.popleft()
+        left = [run.until(mark) for run in runs]
+        left = [part for part in left if len(part.signal)]
+        runs = waiting.runs = [run for run in runs if run.size]
+        while len(runs) > 1 and runs[-2].size <= 2 * runs[-1].size:
+            last = runs.pop()
+            runs[-1] = _Run(_merged([runs[-1].rest(), last.rest()]))
+        self.held = sum(run.size for run in runs)
+        out = _merged(left) if left else block.take(_NONE)
+        waiting.gone = out.stamp[-1] if left and out.stamp is not None else waiting.gone
+        out.done = block.done
+        return out
 
     def _scale(self, stamps: NDArray[Any]) -> tuple[Any, Any]:
         """The lateness in ticks, and the lowest latest stamp from which it can be taken."""
@@ -124,6 +206,26 @@ class Ordered:
 
 
 _NONE = np.empty(0, dtype=np.int64)
+
+
+class _Waiting:
+    """What waits for the watermark between two blocks of a source, and where that source is."""
+
+    def __init__(self, offset: Any) -> None:
+        #: runs, each in order, each more than twice as long as the next
+        self.runs: list[_Run] = []
+        #: the latest stamp that came, and that of the last row that left
+        self.top: Any = None
+        self.gone: Any = None
+        #: the offset after the last block, and the number of its last row
+        self.offset, self.row = offset, 0
+        #: from the first block of which something waits: the offset and the latest stamp before it, its own latest
+        self.blocks: deque[tuple[Any, Any, Any]] = deque()
+
+
+def _plain(stamp: Any) -> Any:
+    """A stamp in what JSON can hold."""
+    return stamp.item() if isinstance(stamp, np.generic) else stamp
 
 
 def _merged(blocks: list[Block]) -> Block:

@@ -101,9 +101,9 @@ class ParquetSource:
         return identified(self, stamp=stamp(self.name), **log)
 
     @property
-    def beginning(self) -> dict[str, Any] | None:
-        """The offset before the first block, where there is more to it than nothing."""
-        return None if self.letters is None else {"rows": 0, "letters": self.letters.mark()}
+    def beginning(self) -> Any:
+        """The offset before the first block."""
+        return 0 if self.letters is None else {"rows": 0, "letters": self.letters.mark()}
 
     def seek(self, offset: Any) -> None:
         """Go on after so many rows."""

@@ -57,6 +57,11 @@ class Text:
             self._begun = np.column_stack((self.lines[:, 0] + offset, np.arange(number, number + self.rows)))
         return self._begun
 
+    @property
+    def numbers(self) -> Places:
+        """Which row of the source each is, from 1."""
+        return self.places[:, 1]
+
     def table(self, *, as_text: bool = False) -> Any:
         """The rows as a table: doubles where numbers are wanted; the other columns as the dialect has them."""
         source = self.source
@@ -192,6 +197,7 @@ class TextSource:
         dialect.prepare(columns, [time] if time is not None and time not in columns else [])
         self._time = None if time is None else columns.index(time) if time in columns else len(columns)
         self.clock = Clock()
+        self._start = self._offset(self._tail[:0], self._tail.size)
 
     def __repr__(self) -> str:
         return described(self)
@@ -203,9 +209,9 @@ class TextSource:
         return identified(self, **self.dialect.identity, **log)
 
     @property
-    def beginning(self) -> dict[str, Any] | None:
-        """The offset before the first block, where there is more to it than nothing."""
-        return None if self.letters is None else {"letters": self.letters.mark()}
+    def beginning(self) -> dict[str, Any]:
+        """The offset before the first block."""
+        return self._start if self.letters is None else {**self._start, "letters": self.letters.mark()}
 
     def seek(self, offset: dict[str, Any]) -> None:
         """Go on after the block of this offset. A pipe goes on with what comes now: only its rows are counted on.
@@ -214,8 +220,8 @@ class TextSource:
         """
         if self.letters is not None:
             self.letters.back_to(offset["letters"])
-            if "done" not in offset:  # the beginning
-                return
+        if self._rows == offset["rows"] == 0 and self._done == offset["done"]:  # nothing has been read
+            return
         self._rows, self._lines, self._done = offset["rows"], offset["lines"], offset["done"]
         if self.total is None:
             return
@@ -241,7 +247,7 @@ class TextSource:
         """Where a block ends: rows, lines and bytes so far, and in a file how it begins and what stands just before."""
         offset: dict[str, Any] = {"rows": self._rows, "lines": self._lines, "done": self._done}
         if self.total is not None:
-            if not self._first:
+            if not self._first and block.size:
                 head = (np.frombuffer(self.dialect.head, dtype=np.uint8), block)
                 self._first = b"".join(part[:PEEK].tobytes() for part in head)[:PEEK]
             last = block[-PEEK:].tobytes()

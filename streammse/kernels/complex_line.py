@@ -24,13 +24,13 @@ from .._jit.instructions import get, put
 from .._jit.vectors import dot
 from . import line
 from .constants import LARGEST
-from .line import POSITION, WEIGHTS, hear, no_further
+from .line import POSITION, WEIGHTS, finite, hear, no_further
 
 CHUNK = 1024  # samples whose parts are taken apart at a time
 
 
 class Slots(NamedTuple):
-    """Where a family keeps what the line needs: the number of references in p; in s the power of the input, over how many."""
+    """Where a family keeps what the line needs: the references in p; in s the input's power, and over how many."""
 
     references: int = line.REFERENCES
     power: int = line.POWER
@@ -63,8 +63,8 @@ def energy(line: Any, u: int, ui: int, n: int) -> float:
 
 @helper
 def sound(x: complex) -> complex:
-    """A sample of which a part is not finite enters the line as silence."""
-    return x if known(x) else 0j
+    """A sample of which a part is not finite enters the line as silence, and so does a part that is next to none."""
+    return complex(finite(x.real), finite(x.imag)) if known(x) else 0j
 
 
 @cache

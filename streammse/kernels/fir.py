@@ -74,6 +74,7 @@ class Family(NamedTuple):
     vector_block: Function
 
 
+@helper
 def state_size(taps: int, references: int) -> int:
     """Scalars, weights, the delay lines, and the sums over them."""
     return WEIGHTS + references * taps + references * 2 * (taps + 2) + 2 * taps
@@ -97,6 +98,14 @@ def fourth_gain(f: float, e: float, mu: float, energy: float, floor: float) -> f
     """NLMF: of fourth order in the input and second in the error, so that the update is at most that of NLMS."""
     below = (energy + floor) * (energy + floor + e * e)
     return mu * f / below if below > 0.0 else 0.0
+
+
+@helper
+def steady(
+    p: Any, s: Any, e: float, d: float, energy: float, lagged: float, mu: float, floor: float
+) -> tuple[float, float]:
+    """The step and the regulariser are what they are; other rules are in ``step_rules.py``."""
+    return mu, floor
 
 
 @helper
@@ -145,15 +154,16 @@ def family(
     sweep: Intrinsic = late_sweep,
     regressor: Function = itself,
     unit: float = 0.5,
+    rule: Function = steady,
 ) -> Family:
-    """The kernels for one score, one normalisation and one regressor.
+    """The kernels for one score, one normalisation, one regressor and one rule for the step.
 
     ``unit`` makes the textbook's error of the score, so that ``mu`` is the textbook's step: a half for the square,
     whose score is 2 e.
     """
 
     @helper
-    def learn(p, s, y, energy, floor, kept, d, power, level, loudest):  # type: ignore[no-untyped-def]
+    def learn(p, s, y, energy, lagged, floor, kept, d, power, level, loudest):  # type: ignore[no-untyped-def]
         """From the error to the gain that waits for the next sweep: (gain, keep, level, whether it diverged).
 
         The rare cases count themselves: a branch that stores is never turned into a select on the path of the error.
@@ -169,7 +179,8 @@ def family(
             s[UNLEARNT] += 1.0  # nothing is learnt from a burst in d or in the line, but it is no divergence
             burst = abs(e) <= GROWTH * (abs(d) + math.sqrt(energy))
             return 0.0, 1.0, level, level > 0.0 and not burst
-        g = gain(score(e, p[A], p[B]), e, unit * p[MU], energy, floor * power)
+        mu, least = rule(p, s, e, d, energy, lagged, p[MU], floor * power)
+        g = gain(score(e, p[A], p[B]), e, unit * mu, energy, least)
         if not abs(g) < LARGEST:
             s[UNLEARNT] += 1.0
             return 0.0, 1.0, level, False
@@ -213,7 +224,7 @@ def family(
         s[LATE_GAIN], s[LATE_KEEP] = s[GAIN], s[KEEP]
         energy = as_if_full(energy, s[POWER], s[COUNT], float(taps))
         s[GAIN], s[KEEP], s[LEVEL], trouble = learn(
-            p, s, y, energy, p[REGULARISER] * taps, 1.0 - p[MU] * p[LEAK], d, s[POWER], s[LEVEL], abs(x)
+            p, s, y, energy, lagged, p[REGULARISER] * taps, 1.0 - p[MU] * p[LEAK], d, s[POWER], s[LEVEL], abs(x)
         )
         s[LEFT] -= 1.0
         if trouble or s[LEFT] <= 0.0:
@@ -249,7 +260,7 @@ def family(
         total = float(m * taps)
         energy = as_if_full(energy, s[POWER], s[COUNT], total)
         s[GAIN], s[KEEP], s[LEVEL], trouble = learn(
-            p, s, y, energy, p[REGULARISER] * total, 1.0 - p[MU] * p[LEAK], d, s[POWER], s[LEVEL], loudest
+            p, s, y, energy, lagged, p[REGULARISER] * total, 1.0 - p[MU] * p[LEAK], d, s[POWER], s[LEVEL], loudest
         )
         s[LEFT] -= 1.0
         if trouble or s[LEFT] <= 0.0:
@@ -308,7 +319,7 @@ def block_of(learn: Function, look: Function, sweep: Intrinsic, regressor: Funct
                     late_g, late_keep = g, keep
                     energy = as_if_full(energy, power, count, total)
                     g, keep, level, trouble = learn(
-                        p, s, out, energy, floor, kept, get(d, done + t), power, level, loudest
+                        p, s, out, energy, lagged, floor, kept, get(d, done + t), power, level, loudest
                     )
                     put(y, done + t, out)
                     t += 1

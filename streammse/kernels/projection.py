@@ -38,8 +38,8 @@ from .._jit import helper
 from .._jit.instructions import get, put
 from .._jit.passes import add_then_dot
 from . import line
+from .bursts import worth_learning
 from .constants import LARGEST, SMALLEST
-from .fir import GROWTH, follow
 from .line import COUNT, FREE, POWER, REFERENCES, TAPS, UNLEARNT, WEIGHTS, as_if_full, listen
 
 # p
@@ -174,16 +174,8 @@ def learning(order: int) -> Any:
         energy = get(s, products + order)
         lacking = as_if_full(energy, s[POWER], s[COUNT], float(n)) - energy
         put(s, added + order - 1, lacking + p[REGULARISER] * n * s[POWER])
-        loudest = 0.0
-        for r in range(m):
-            loudest = max(loudest, abs(get(s, newest + r)))
         e = d - y
-        heard = abs(d) < LARGEST and abs(e) < LARGEST
-        if heard:
-            loudest = max(loudest, abs(d))
-        s[LEVEL] = follow(s[LEVEL], loudest)
-        if heard and abs(e) > GROWTH * s[LEVEL] and abs(e) <= GROWTH * (abs(d) + math.sqrt(energy)):
-            heard = False  # a burst in d or in the line
+        heard = worth_learning(s, LEVEL, newest, m, d, e, energy)
         put(s, known + order - 1, 1.0 if heard else 0.0)
         put(s, errors + order - 1, e if heard else 0.0)
         factorise(s, at, order, width)

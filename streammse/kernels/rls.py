@@ -7,8 +7,9 @@ P / mu the one that the textbook names P (Haykin, table 10.1):
     q = P u,     a = mu / omega + u' q,     e = d - w' u
     w = w + q e / a,     P = P - q q' / a
 
-omega is the weight of the row. The last step waits: it happens in the pass in which the next sample multiplies P, so that the triangle goes through the memory once a sample
-(``_jit/symmetric.py``). From time to time P and mu are multiplied by a power of two, which rounds nothing.
+omega is the weight of the row. The last step waits: it happens in the pass in which the next sample multiplies P, so
+that the triangle goes through the memory once a sample (``_jit/symmetric.py``). From time to time P and mu are
+multiplied by a power of two, which rounds nothing.
 
 What keeps P positive and finite, whatever comes:
 
@@ -17,17 +18,14 @@ What keeps P positive and finite, whatever comes:
   looked at each sample, in turn; where P_ii says that less is known of it than ``FLOOR`` times the energy of its input,
   a row e_i is taken in whose error is zero: the weights stay, P_ii falls. On input that excites all directions this
   never happens, and the solution is that of exponentially weighted least squares.
-- A row counts for at most ``BURST`` times the average energy of a row within the memory: one spike would else leave
+- No row counts for much more than the others, and silent ones for nothing (``hearing.py``): one spike would else leave
   nothing of the digits of P, and could not be forgotten for long.
-- A row that lies 80 dB below the level of the last 100,000 samples is silent: nothing is learnt from it and nothing
-  forgotten, so that in a pause the noise does not drive the weights away. After a step down to so low a level it takes
-  some 60,000 samples for every 10 dB below these 80, until that is the level.
 - Every reference begins, at its first sample x0 that is not zero, with P_ii = 1 / (delta x0^2).
 - Should u' P u be negative all the same, P begins anew from the energy of the input, and the weights stay.
 
 S. Haykin, Adaptive Filter Theory, 5th ed., 2014, ch. 10.
-M. H. Verhaegen, "Round-off error propagation in four generally-applicable, recursive, least-squares estimation schemes",
-Automatica 25, 1989, pp. 437-444 (what symmetry does).
+M. H. Verhaegen, "Round-off error propagation in four generally-applicable, recursive, least-squares estimation
+schemes", Automatica 25, 1989, pp. 437-444 (what symmetry does).
 S. L. Gay, "Dynamically regularized fast RLS with application to echo cancellation", Proc. ICASSP 1996, pp. 957-960
 (rows e_i without an error).
 """
@@ -39,16 +37,14 @@ import math
 from .._jit import helper, rare
 from .._jit.symmetric import ROWS, subtract_and_multiply
 from .._jit.vectors import add_scaled, dot
-from . import line
+from . import hearing, line
 from .constants import LARGEST, SMALLEST
-from .line import BURST
 
 # p
 FORGETTING, REGULARISER, THRESHOLD, SHARE, MEMORY, SHORT, LONG, MARGIN = range(line.OWN, line.OWN + 8)
 P_SIZE = line.OWN + 8
 # s: scalars; behind the line the numbers of each reference, then vectors, then the triangle
 NEXT, MU, RESTARTS, GAIN, SIDE, LAMBDA, SCALE, SIZE, JUDGED, RECENT, LASTING, SPENT = range(line.FREE, line.FREE + 12)
-ENERGY, COUNT, LEVEL, HEARD, NUMBERS = range(5)
 ONE, OTHER, UNIT, VECTORS = range(4)
 
 FLOOR = 1e-8  # the least that is known of a coordinate, relative to the energy of its input
@@ -58,8 +54,6 @@ DEEPEST = 1e-6  # the noise is not taken to be smaller than this share of the er
 SPAN = 9.0  # n samples are never forgotten by more than exp(-SPAN): what FLOOR bounds is looked at once in so many
 LEAST = 1e-200  # what decays ends before the subnormal numbers
 SMALL = 2.0**-40  # from here on mu begins anew
-QUIET = 1e-8  # a row of so little energy, relative to the level, is silent
-PACE = 4.0  # by how much the logarithm of the level goes up or down, times the number of samples that it rests on
 
 
 def padded(n: int) -> int:
@@ -70,7 +64,7 @@ def padded(n: int) -> int:
 def size(taps: int, references: int) -> int:
     """How many float64 the state takes."""
     n = padded(taps * references)
-    behind = padded(line.size(taps, references)) + padded(NUMBERS * references)
+    behind = padded(line.size(taps, references)) + padded(hearing.NUMBERS * references)
     return behind + VECTORS * n + n * (n + ROWS) // 2
 
 
@@ -83,7 +77,7 @@ def _up(n):  # type: ignore[no-untyped-def]
 def _places(n, m):  # type: ignore[no-untyped-def]
     """Where the energies begin, the vectors, and the triangle."""
     at = _up(line.WEIGHTS + 3 * n)
-    vectors = at + _up(NUMBERS * m)
+    vectors = at + _up(hearing.NUMBERS * m)
     return at, vectors, vectors + VECTORS * _up(n)
 
 
@@ -103,72 +97,13 @@ def _begin(p, s, n, m, r, square):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _hear(p, s, at, n, m, r, x, keep):  # type: ignore[no-untyped-def]
-    """Samples per energy of reference r within the memory, after one more."""
-    energy = s[at + ENERGY * m + r]
-    count = s[at + COUNT * m + r]
-    if x != 0.0:
-        square = x * x
-        if energy == 0.0:
-            _begin(p, s, n, m, r, square)
-            energy, count = square, 1.0
-        else:
-            energy = keep * energy + min(square, BURST * energy / count)
-            count = keep * count + 1.0
-        s[at + ENERGY * m + r] = energy
-        s[at + COUNT * m + r] = count
-    return count / energy if energy > 0.0 else 0.0
-
-
-@helper
-def _level(s, at, m, r, x):  # type: ignore[no-untyped-def]
-    """The median of the squares of reference r, without its zeros: no click and no burst moves it far."""
-    level = s[at + LEVEL * m + r]
-    if x != 0.0:
-        square = x * x
-        heard = min(s[at + HEARD * m + r] + 1.0, line.HORIZON)
-        step = min(0.5, PACE / heard)
-        level = square if level == 0.0 else level * (1.0 + step if square > level else 1.0 - step)
-        s[at + LEVEL * m + r] = level
-        s[at + HEARD * m + r] = heard
-    return level
-
-
-@rare
-def _several(p, s, u, n, m, keep):  # type: ignore[no-untyped-def]
-    """The energy of the row in average rows, that of each reference relative to its own; 0 where it is silent."""
+def _begin_heard(p, s, u, n, m):  # type: ignore[no-untyped-def]
+    """P_ii of the references that are heard for the first time."""
     at, _, _ = _places(n, m)
-    loud = False
     for r in range(m):
-        level = _level(s, at, m, r, s[u + n - m + r])
-        for i in range(u + r, u + n, m):
-            loud = loud or s[i] * s[i] > QUIET * level
-    total = 0.0
-    if loud:
-        for r in range(m):
-            row = 0.0
-            for i in range(u + r, u + n, m):
-                row += s[i] * s[i]
-            total += row * _hear(p, s, at, n, m, r, s[u + n - m + r], keep)
-    return total
-
-
-@helper
-def _weight(p, s, u, n, m, keep):  # type: ignore[no-untyped-def]
-    """What a row counts for, so that it is no more than BURST average ones; 0 where it is silent."""
-    total = 0.0
-    if m == 1:
-        at, _, _ = _places(n, 1)
-        x = s[u + n - 1]
-        row = dot(s, u, s, u, n)
-        if row > QUIET * n * _level(s, at, 1, 0, x):
-            total = row * _hear(p, s, at, n, 1, 0, x, keep)
-    else:
-        total = _several(p, s, u, n, m, keep)
-    limit = BURST * n
-    if total > limit:
-        return limit / total
-    return 1.0 if total > 0.0 else 0.0
+        x = s[u + n - m + r]
+        if x != 0.0 and s[at + hearing.ENERGY * m + r] == 0.0:
+            _begin(p, s, n, m, r, x * x)
 
 
 @rare
@@ -181,8 +116,8 @@ def _restart(p, s, n, m):  # type: ignore[no-untyped-def]
     s[GAIN] = 0.0
     s[RESTARTS] += 1.0
     for r in range(m):
-        if s[at + ENERGY * m + r] > 0.0:
-            _begin(p, s, n, m, r, s[at + ENERGY * m + r] / s[at + COUNT * m + r])
+        if s[at + hearing.ENERGY * m + r] > 0.0:
+            _begin(p, s, n, m, r, s[at + hearing.ENERGY * m + r] / s[at + hearing.COUNT * m + r])
 
 
 @rare
@@ -218,7 +153,7 @@ def _look(s, n, m):  # type: ignore[no-untyped-def]
     s[NEXT] = i + 1 if i + 1 < n else 0
     h = s[vectors + int(s[SIDE]) * long + i]
     variance = s[triangle + _diagonal(i)] - s[GAIN] * (h * h)
-    known = FLOOR * s[at + ENERGY * m + (0 if m == 1 else i % m)]
+    known = FLOOR * s[at + hearing.ENERGY * m + (0 if m == 1 else i % m)]
     if variance * known > s[MU]:
         unit = vectors + UNIT * long
         s[unit + i] = 1.0
@@ -230,8 +165,7 @@ def _look(s, n, m):  # type: ignore[no-untyped-def]
 
 @helper
 def _tempered(p, s, d, e):  # type: ignore[no-untyped-def]
-    """The weight of Huber's loss for the error e, at the scale of the errors; both squares are averages of bounded ones."""
-    # P. J. Huber's proposal 2, one sample at a time: a run of outliers raises the scale by a few per cent each
+    """The weight of Huber's loss for the error e, at the scale of the errors: his proposal 2, one sample at a time."""
     share = p[SHARE]
     square = p[THRESHOLD] * p[THRESHOLD]
     k = min(s[JUDGED] + 1.0, p[MEMORY])
@@ -281,10 +215,11 @@ def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
     m = int(p[line.REFERENCES])
     keep = p[FORGETTING]
     variable = p[MARGIN] > 0.0
-    omega = _weight(p, s, u, n, m, s[LAMBDA] if variable else keep)
+    at, vectors, triangle = _places(n, m)
+    _begin_heard(p, s, u, n, m)
+    omega = hearing.weight(s, at, u, n, m, s[LAMBDA] if variable else keep)
     if omega == 0.0:
         return y
-    _, vectors, triangle = _places(n, m)
     if keep < 1.0 or variable:
         _look(s, n, m)
     q = _multiply(s, n, triangle, vectors, u)

@@ -18,6 +18,9 @@ falls no further than to a tiny share of the energy of the signal (``floor``), a
 excitation makes no weight grow. That floor is the whole prior too: the solution is ordinary least squares as soon as
 the rows determine it.
 
+A row that is in there is taken out by the same steps, with a = -1 at first; what is left of a then is -(1 - x'inv(Phi)
+x), which is negative as long as the other rows determine the solution without it.
+
 Four rows are taken together: x is loaded once for the four.
 
 W. M. Gentleman, "Least squares computations by Givens transformations without square roots", J. Inst. Maths Applics 12,
@@ -38,6 +41,7 @@ Array = NDArray[np.float64]
 # vectors of N = n rounded up to a multiple of four, one after another, then the rows of U, each from its block on
 X, D, THETA, ENERGY, WEIGHTS, VECTORS = range(6)
 
+GUARD = 1e-9  # what is left of the weight of a row that is taken out is no less
 TINY = 1e-280  # keeps what decays out of the range of denormal numbers, which take a hundred times as long
 
 
@@ -64,49 +68,53 @@ def listen(s, at, n, keep, learn):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _stage(s, i, size, z, keep, floor, learn, d, y, a, over):  # type: ignore[no-untyped-def]
+def _stage(s, i, size, z, keep, floor, learn, d, y, a, over, weight):  # type: ignore[no-untyped-def]
     """One rotation: (y, a, 1 / a, g)."""
     known = s[i + D * size]
-    information = max(keep * known, floor * s[i + ENERGY * size] + TINY)
+    least = floor * s[i + ENERGY * size] + TINY
+    information = max(keep * known, least)
     q = z / information
-    more = a + z * q
+    more = a + z * q if weight > 0.0 else min(a + z * q, -GUARD)
     under = 1.0 / more
     g = q * under if learn else 0.0
     theta = s[i + THETA * size]
     y += z * theta
     s[i + THETA * size] = theta + g * (d - y)
-    s[i + D * size] = information + z * z * over if learn else known
+    s[i + D * size] = max(information + z * z * over, least) if learn else known
     return y, more, under, g
 
 
 @helper
-def fold(s, at, n, keep, floor, learn, d):  # type: ignore[no-untyped-def]
-    """The output for the row x, and the row and its d (a number, whatever it is, where it is not to be learnt)."""
+def fold(s, at, n, keep, floor, learn, d, weight):  # type: ignore[no-untyped-def]
+    """The output for the row x, and the row and its d (a number, whatever it is, where it is not to be learnt).
+
+    The weight is 1, or -1 to take out again a row that is in there.
+    """
     size = (n + 3) // 4 * 4
     y = 0.0
-    a = 1.0
-    o = 1.0
+    a = weight
+    o = weight
     i = at
     width = size
     r = at + VECTORS * size
     while width > 0:
         z0 = s[i]
-        y, a, o, g0 = _stage(s, i, size, z0, keep, floor, learn, d, y, a, o)
+        y, a, o, g0 = _stage(s, i, size, z0, keep, floor, learn, d, y, a, o, weight)
         z1 = s[i + 1] - z0 * s[r + 1]
         z2 = s[i + 2] - z0 * s[r + 2]
         z3 = s[i + 3] - z0 * s[r + 3]
         s[r + 1] += g0 * z1
         s[r + 2] += g0 * z2
         s[r + 3] += g0 * z3
-        y, a, o, g1 = _stage(s, i + 1, size, z1, keep, floor, learn, d, y, a, o)
+        y, a, o, g1 = _stage(s, i + 1, size, z1, keep, floor, learn, d, y, a, o, weight)
         z2 -= z1 * s[r + width + 2]
         z3 -= z1 * s[r + width + 3]
         s[r + width + 2] += g1 * z2
         s[r + width + 3] += g1 * z3
-        y, a, o, g2 = _stage(s, i + 2, size, z2, keep, floor, learn, d, y, a, o)
+        y, a, o, g2 = _stage(s, i + 2, size, z2, keep, floor, learn, d, y, a, o, weight)
         z3 -= z2 * s[r + 2 * width + 3]
         s[r + 2 * width + 3] += g2 * z3
-        y, a, o, g3 = _stage(s, i + 3, size, z3, keep, floor, learn, d, y, a, o)
+        y, a, o, g3 = _stage(s, i + 3, size, z3, keep, floor, learn, d, y, a, o, weight)
         four_rows(s, i + 4, r + 4, width, width - 4, z0, z1, z2, z3, g0, g1, g2, g3)
         i += 4
         r += 4 * width
@@ -139,8 +147,8 @@ def wipe(s, at, n):  # type: ignore[no-untyped-def]
         s[at + WEIGHTS * size + i] = 0.0
 
 
-def weights(s: Array, at: int, n: int) -> Array:
-    """The weights w of a state."""
+def _unpacked(s: Array, at: int, n: int) -> Array:
+    """The triangle U of a state, padded."""
     long = padded(n)
     triangle, r = np.eye(long), at + VECTORS * long
     for i in range(long):
@@ -148,11 +156,23 @@ def weights(s: Array, at: int, n: int) -> Array:
         width = long - first
         triangle[i, i + 1 :] = s[r + i + 1 - first : r + width]
         r += width
-    theta = s[at + THETA * long : at + (THETA + 1) * long]
-    w = theta.copy()
+    return triangle
+
+
+def weights(s: Array, at: int, n: int) -> Array:
+    """The weights w of a state."""
+    long = padded(n)
+    triangle = _unpacked(s, at, n)
+    w = s[at + THETA * long : at + (THETA + 1) * long].copy()
     for i in range(long - 1, -1, -1):
         w[i] -= triangle[i, i + 1 :] @ w[i + 1 :]
     return w[:n]
+
+
+def set_weights(s: Array, at: int, w: Array) -> None:
+    """Let the state have these weights, and know of them what it knew of the old ones."""
+    long = padded(w.size)
+    s[at + THETA * long : at + THETA * long + w.size] = _unpacked(s, at, w.size)[: w.size, : w.size] @ w
 
 
 def information(s: Array, at: int, n: int) -> Array:

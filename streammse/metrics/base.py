@@ -199,6 +199,8 @@ class Windowed(Estimator):
             time = 0.0
         return self._row_call(y_true, y_pred, weight, time)
 
+    _update_row.__name__, _update_row.__qualname__ = "update", "Windowed.update"  # as a complaint of Python's names it
+
     @cached_property
     def _row_call(self) -> Callable[..., float]:
         call: Callable[..., float] = drive.calling(_update_row.compiled, self._bound, keeps=(self._p, self._s))

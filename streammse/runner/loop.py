@@ -164,7 +164,7 @@ class Runner:
                 elif block.reference is None:
                     block.clean = self.node.run(block.signal)
                 else:
-                    block.clean = self.node.run(block.signal, block.reference)
+                    block.clean = getattr(self.node, "_from", self.node.run)(block.signal, block.reference)
                 self.sink.write(block)
                 self.samples += len(block.signal)
                 told.block(block)

@@ -1,0 +1,270 @@
+r"""The adaptive recursive (IIR) filter, for every rule by which its poles learn.
+
+    y(n) = sum_i a_i y(n-i) + sum_j b_j x(n-j)
+
+A rule is which signals stand in the regressor psi(n), and whether they went through 1 / A(z) = 1 / (1 - sum a_i z^-i):
+
+                      as they are                        filtered by 1 / A
+    past d, and x     equation error                     Steiglitz and McBride
+    past y, and x     pseudolinear regression (SHARF)    output error, its gradient
+
+    eps(n) = d(n) - y(n) + sum_k c_k (d - y)(n-k)        past y: the output error, smoothed by c
+    eps(n) = D(n) - theta' psi(n)                        past d: the equation error (D: d, filtered as psi is)
+
+and theta = (a, b) goes along psi by eps: by a normalised step for a and for b (``gradient``), or by the inverse of the
+covariance of psi, in square-root form (``gauss_newton``, ``triangle.py``).
+
+A step that would carry a pole out of the circle of ``RADIUS`` is halved until it does not; whether it would is what
+the step-down recursion says (Schur and Cohn: all reflection coefficients below 1), with a_i / radius^i for a_i.
+
+Several filters from several starts may lie behind one another in the state, each as long as the one before; the
+output is that of the one with the least running square of d - y.
+
+Within one, vectors lie oldest first; a before b.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from .._jit import Function, helper, kernel
+from .._jit.vectors import dot
+from . import triangle
+from .constants import LARGEST, SMALLEST
+from .line import BURST, HORIZON
+from .outliers import QUIET, SHORT, within
+
+# p
+TAPS, POLES, OWN, FILTERED, RADIUS, STARTS, MU, SMOOTHING = range(8)
+FORGETTING = MU
+P_SIZE = 8  # and behind SMOOTHING, how many c, these
+# s, of each filter: running powers (of eps, of the energies of both parts of psi), the running square of the error,
+# over how many samples, samples that taught nothing, and steps that were shortened for a pole
+POWER, POLE_ENERGY, ZERO_ENERGY, SCORE, HEARD, UNLEARNT, SHORTENED = range(7)
+WEIGHTS = 8
+
+SHORTEST = 10  # halvings, then the poles stay
+LOUD = 0.2  # of an energy, what a step is divided by at least
+FLOOR = 1e-12  # of the information that there was, what forgetting leaves
+
+
+@helper
+def outputs(p, o):  # type: ignore[no-untyped-def]
+    """Past outputs."""
+    return o + WEIGHTS + int(p[POLES]) + int(p[TAPS])
+
+
+@helper
+def inputs(p, o):  # type: ignore[no-untyped-def]
+    """The inputs."""
+    return outputs(p, o) + int(p[POLES])
+
+
+@helper
+def before(p, o):  # type: ignore[no-untyped-def]
+    """The part of psi that a is multiplied with."""
+    return inputs(p, o) + int(p[TAPS])
+
+
+@helper
+def beside(p, o):  # type: ignore[no-untyped-def]
+    """The inputs as psi has them, as many as either part needs."""
+    return before(p, o) + int(p[POLES])
+
+
+@helper
+def scratch(p, o):  # type: ignore[no-untyped-def]
+    """Room for the step-down recursion and for a step of the poles; behind it the errors that SHARF smooths."""
+    return beside(p, o) + max(int(p[POLES]), int(p[TAPS]))
+
+
+@helper
+def errors(p, o):  # type: ignore[no-untyped-def]
+    """Past errors."""
+    return scratch(p, o) + 2 * int(p[POLES])
+
+
+@helper
+def push(s, at, n, x):  # type: ignore[no-untyped-def]
+    """Let a sample into a line of n, which moves on by one."""
+    for i in range(at, at + n - 1):
+        s[i] = s[i + 1]
+    if n > 0:
+        s[at + n - 1] = x
+
+
+@helper
+def bounded(x):  # type: ignore[no-untyped-def]
+    """A number, whatever comes; what fades away becomes silence before its digits go."""
+    return x if SMALLEST < abs(x) < LARGEST else 0.0
+
+
+@helper
+def inside(s, a, n, radius, work):  # type: ignore[no-untyped-def]
+    """Whether all roots of z^n - a_1 z^(n-1) - .. - a_n are within the radius; ``s[a:]`` holds a_n first."""
+    scale = 1.0
+    for i in range(n):
+        scale /= radius
+        s[work + i] = -s[a + n - 1 - i] * scale
+    for m in range(n, 0, -1):
+        k = s[work + m - 1]
+        if not abs(k) < 1.0:
+            return False
+        under = 1.0 / (1.0 - k * k)
+        for i in range(m // 2):
+            j = m - 2 - i
+            left, right = s[work + i], s[work + j]
+            s[work + i] = (left - k * right) * under
+            s[work + j] = (right - k * left) * under
+    return True
+
+
+@helper
+def move(p, s, o):  # type: ignore[no-untyped-def]
+    """Add to a the step that lies behind the scratch, as much of it as leaves all poles inside."""
+    n = int(p[POLES])
+    a = o + WEIGHTS
+    work = scratch(p, o)
+    step = work + n
+    for i in range(n):
+        s[a + i] += s[step + i]
+    share = 1.0
+    for _ in range(SHORTEST):
+        if inside(s, a, n, p[RADIUS], work):
+            return
+        if share == 1.0:
+            s[SHORTENED + o] += 1.0
+        share *= 0.5
+        for i in range(n):
+            s[a + i] -= share * s[step + i]
+    for i in range(n):
+        s[a + i] -= share * s[step + i]
+
+
+@helper
+def average(s, at, heard, square, memory):  # type: ignore[no-untyped-def]
+    """A running mean that one sample cannot raise beyond measure."""
+    old = s[at]
+    s[at] = old + ((min(square, BURST * old) if old > QUIET else square) - old) / min(heard + 1.0, memory)
+    return s[at]
+
+
+@helper
+def normalised(p, s, o, at, energy, n):  # type: ignore[no-untyped-def]
+    """mu by the usual energy of n numbers, not by that of now: so the steps cancel where the gradient does on average.
+
+    At the start the line is not full; and what is far above the usual must not make a leap.
+    """
+    heard = s[o + HEARD]
+    usual = average(s, o + at, heard, energy, HORIZON) * max(1.0, n / (heard + 1.0))
+    below = max(usual, LOUD * energy)
+    return p[MU] / below if below > QUIET else 0.0
+
+
+@helper
+def gradient(p, s, o, eps, d):  # type: ignore[no-untyped-def]
+    """A step along psi, normalised for the poles and for the zeros.
+
+    As long as the output is small beside d the energy is that of d: the poles must not race about before b is there.
+    """
+    n, taps = int(p[POLES]), int(p[TAPS])
+    past, x = before(p, o), beside(p, o) + max(n, taps) - taps
+    g = eps * normalised(p, s, o, POLE_ENERGY, max(dot(s, past, s, past, n), n * d * d), n)
+    step = scratch(p, o) + n
+    for i in range(n):
+        s[step + i] = bounded(g * s[past + i])
+    move(p, s, o)
+    g = eps * normalised(p, s, o, ZERO_ENERGY, dot(s, x, s, x, taps), taps)
+    b = o + WEIGHTS + n
+    for i in range(taps):
+        s[b + i] = bounded(s[b + i] + g * s[x + i])
+
+
+@helper
+def gauss_newton(p, s, o, eps, d):  # type: ignore[no-untyped-def]
+    """The solution of least squares with this row in it, linear about the weights of now."""
+    n, taps = int(p[POLES]), int(p[TAPS])
+    total = n + taps
+    at = errors(p, o)
+    past, x = before(p, o), beside(p, o) + max(n, taps) - taps
+    energy = 0.0
+    for i in range(n):
+        s[at + i] = s[past + i]
+    for i in range(taps):
+        s[at + n + i] = s[x + i]
+    energy = dot(s, at, s, at, total)
+    usual = s[o + POLE_ENERGY]
+    average(s, o + POLE_ENERGY, s[o + HEARD], energy, SHORT)
+    if s[o + HEARD] >= SHORT and energy > BURST * usual:
+        s[o + UNLEARNT] += 1.0  # it would outweigh all others for long
+        return
+    target = dot(s, o + WEIGHTS, s, at, total) + eps
+    triangle.listen(s, at, total, p[FORGETTING], True)
+    triangle.fold(s, at, total, p[FORGETTING], FLOOR, True, target)
+    triangle.solve(s, at, total)
+    w = at + triangle.WEIGHTS * ((total + 3) // 4 * 4)
+    step = scratch(p, o) + n
+    for i in range(n):
+        s[step + i] = bounded(s[w + i] - s[o + WEIGHTS + i])
+    move(p, s, o)
+    for i in range(n, total):
+        s[o + WEIGHTS + i] = bounded(s[w + i])
+
+
+@cache
+def steps(gain: Function) -> Function:
+    """The kernel of all rules that learn by this gain."""
+
+    @helper
+    def one(p, s, o, x, d):  # type: ignore[no-untyped-def]
+        n, taps = int(p[POLES]), int(p[TAPS])
+        longer = max(n, taps)
+        a, b = o + WEIGHTS, o + WEIGHTS + n
+        past, psi = before(p, o), beside(p, o)
+        x = bounded(x)
+        push(s, inputs(p, o), taps, x)
+        y = bounded(dot(s, a, s, outputs(p, o), n) + dot(s, b, s, inputs(p, o), taps))
+        if p[FILTERED] != 0.0:
+            x = bounded(x + dot(s, a, s, psi + longer - n, n))
+        push(s, psi, longer, x)
+        known = abs(d) < LARGEST
+        value = d if known and p[OWN] == 0.0 else y
+        if p[FILTERED] != 0.0:
+            value = bounded(value + dot(s, a, s, past, n))
+        smoothed = int(p[SMOOTHING])
+        if known:
+            average(s, o + SCORE, s[o + HEARD], (d - y) * (d - y), SHORT)
+            if p[OWN] != 0.0:
+                eps = d - y
+                for k in range(smoothed):
+                    eps += p[SMOOTHING + 1 + k] * s[errors(p, o) + smoothed - 1 - k]
+                push(s, errors(p, o), smoothed, d - y)
+                gain(p, s, o, within(s, o + POWER, s[o + HEARD], eps), d)
+            else:
+                eps = value - dot(s, a, s, past, n) - dot(s, b, s, psi + longer - taps, taps)
+                counted = within(s, o + POWER, s[o + HEARD], eps)
+                gain(p, s, o, counted, d)
+                value -= eps - counted  # nor does what is far out stand in psi
+            s[o + HEARD] = min(s[o + HEARD] + 1.0, HORIZON)
+        else:
+            s[o + UNLEARNT] += 1.0
+            push(s, errors(p, o), smoothed, 0.0)
+        push(s, past, n, value)
+        push(s, outputs(p, o), n, y)
+        return y
+
+    @kernel
+    def step(p, s, x, d):  # type: ignore[no-untyped-def]
+        size = s.size // max(1, int(p[STARTS]))
+        best = 0
+        for o in range(size, s.size, size):
+            if s[o + SCORE] < s[best + SCORE]:
+                best = o
+        y = 0.0
+        for o in range(0, s.size, size):
+            heard = one(p, s, o, x, d)
+            if o == best:
+                y = heard
+        return y
+
+    return step

@@ -1,0 +1,125 @@
+"""Least squares over the last W samples, on two triangles of ``triangle.py``: the steps of `SlidingWindowRLS`.
+
+Into the first every row is folded, and out of it the row that is W samples old. What rounding leaves behind of rows
+that have gone would stay for ever. So the second triangle takes in the new rows alone; after W samples it holds those
+of the window and no other, and takes the place of the first, which begins anew.
+
+A triangle begins with theta = w, the weights of now, and the regulariser for D: that prior never leaves it. So what the
+window does not excite stays as it is, and rows can be taken out down to the last one.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .._jit import helper, rare
+from . import hearing, line, triangle
+from .constants import LARGEST
+
+# p
+WINDOW, REGULARISER = range(line.OWN, line.OWN + 2)
+# s
+PLACE, SIDE = range(line.FREE, line.FREE + 2)
+
+FLOOR = 1e-16
+
+
+def start(taps: int, references: int, window: int) -> int:
+    """Where the two triangles begin."""
+    return line.size(taps, references, window) + hearing.NUMBERS * references + 2 * window
+
+
+def size(taps: int, references: int, window: int) -> int:
+    """How many float64 the state takes."""
+    return start(taps, references, window) + 2 * triangle.size(taps * references)
+
+
+@helper
+def reach(p):  # type: ignore[no-untyped-def]
+    """The line goes back to the row that is taken out."""
+    return int(p[WINDOW])
+
+
+@helper
+def _length(n):  # type: ignore[no-untyped-def]
+    """Of a triangle."""
+    blocks = (n + 3) // 4
+    return triangle.VECTORS * 4 * blocks + 8 * blocks * (blocks + 1)
+
+
+@rare
+def _begin(p, s, at, t, n, m):  # type: ignore[no-untyped-def]
+    """The other triangle has the window's rows, and this one begins anew from the weights of that one."""
+    long = (n + 3) // 4 * 4
+    other = t[1 - int(s[SIDE])]
+    mine = t[int(s[SIDE])]
+    triangle.solve(s, other, n)
+    for k in range(mine, mine + _length(n)):
+        s[k] = 0.0
+    for i in range(n):
+        s[mine + triangle.THETA * long + i] = s[other + triangle.WEIGHTS * long + i]
+        energy = s[at + hearing.ENERGY * m + i % m]
+        if energy > 0.0:
+            s[mine + triangle.D * long + i] = p[REGULARISER] * energy / s[at + hearing.COUNT * m + i % m]
+    triangle.wipe(s, other, n)
+    s[SIDE] = 1.0 - s[SIDE]
+
+
+@helper
+def _heard_first(p, s, at, t, u, n, m):  # type: ignore[no-untyped-def]
+    """D_i of the references that are heard for the first time, in both."""
+    long = (n + 3) // 4 * 4
+    for r in range(m):
+        x = s[u + n - m + r]
+        if x != 0.0 and s[at + hearing.ENERGY * m + r] == 0.0:
+            for i in range(r, n, m):
+                for one in t:
+                    s[one + triangle.D * long + i] = p[REGULARISER] * x * x
+
+
+@helper
+def _fold(s, t, u, n, keep, root, learn, d, weight):  # type: ignore[no-untyped-def]
+    """A row of the line, into a triangle or out of it; the output."""
+    for i in range(n):
+        s[t + i] = root * s[u + i]
+    if weight > 0.0:
+        triangle.listen(s, t, n, keep, learn)
+    return triangle.fold(s, t, n, 1.0, FLOOR, learn, root * d if learn else 0.0, weight) / root
+
+
+@helper
+def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
+    """The output for the regressor s[u:], which is learnt, while the one of W samples ago is taken out."""
+    m = int(p[line.REFERENCES])
+    window = int(p[WINDOW])
+    at = line.WEIGHTS + 3 * n + 2 * window * m
+    values = at + hearing.NUMBERS * m
+    roots = values + window
+    first = roots + window
+    t = (first, first + _length(n))
+    keep = max(0.0, 1.0 - 4.0 / window)  # what has left the window is soon forgotten in the power, too
+    known = abs(d) < LARGEST
+    omega = 0.0
+    if known:
+        _heard_first(p, s, at, t, u, n, m)
+        omega = hearing.weight(s, at, u, n, m, keep)
+    else:
+        s[line.UNLEARNT] += 1.0
+    taught = omega > 0.0
+    root = math.sqrt(omega) if taught else 1.0
+    side = int(s[SIDE])
+    y = _fold(s, t[side], u, n, keep, root, taught, d, 1.0)
+    place = int(s[PLACE])
+    old = s[roots + place]
+    if old > 0.0:
+        _fold(s, t[side], u - window * m, n, keep, old, True, s[values + place], -1.0)
+    s[roots + place] = root if taught else 0.0
+    s[values + place] = d if taught else 0.0
+    if taught:
+        _fold(s, t[1 - side], u, n, keep, root, True, d, 1.0)
+    if place + 1 < window:
+        s[PLACE] = place + 1
+    else:
+        s[PLACE] = 0.0
+        _begin(p, s, at, t, n, m)
+    return y
