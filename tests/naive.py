@@ -859,3 +859,16 @@ def steiglitz_mcbride(x, d, taps, poles, rounds=50):
         w = np.linalg.lstsq(rows, v, rcond=None)[0]
         a = w[taps:]
     return w
+
+
+def random_walk(x, d, q, r, w, P):
+    """Outputs, weights and P of the Kalman filter of weights that walk; x is the regressor of each sample, (T, n)."""
+    out = []
+    for u, desired in zip(x, d, strict=True):
+        out.append(w @ u)
+        P = P + q * np.eye(len(w))
+        if not np.isnan(desired):
+            k = P @ u / (r + u @ P @ u)
+            w = w + k * (desired - w @ u)
+            P = P - np.outer(k, u @ P)
+    return np.array(out), w, P
