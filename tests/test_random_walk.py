@@ -1,4 +1,4 @@
-"""Weights that walk at random: the textbook's matrices, recursive least squares, the steady state, and what is hostile."""
+"""Weights that walk at random: the textbook's matrices, least squares, the steady state, and what is hostile."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_quiet_passages_leave_the_weights_alone() -> None:
     quiet = 1e-6 * rng.standard_normal((2, 20_000))
     quiet[1, :2] = np.nan  # a loud sample is in the line
     f.run(*quiet)
-    np.testing.assert_allclose(f.weights, before, atol=1e-6)
+    np.testing.assert_allclose(f.weights, before, atol=1e-5)
 
 
 def test_references_that_are_the_same_share_the_weight() -> None:

@@ -46,6 +46,8 @@ class Form(NamedTuple):
     observe: Function
     #: magnitude(s, c, n, w): a number that is finite and not too large as long as P is
     magnitude: Function
+    #: diagonal(s, c, i, n, w): the variance of one state
+    diagonal: Function
     #: size(w): how many float64 it takes, with the room to work in
     size: Function
     #: written(P, w): the first of these
@@ -88,6 +90,11 @@ def _trace(s, c, n, w):  # type: ignore[no-untyped-def]
     return sum_
 
 
+@helper
+def _diagonal(s, c, i, n, w):  # type: ignore[no-untyped-def]
+    return s[c + i * w + i]
+
+
 def padded(values: Array, w: int) -> Array:
     """Rows with zeros behind, to w numbers each."""
     full = np.zeros((len(values), w))
@@ -114,6 +121,7 @@ plain = Form(
     _move,
     _observe,
     _trace,
+    _diagonal,
     _size,
     _square,
     _square,
@@ -191,6 +199,15 @@ def _magnitude_of_factors(s, c, n, w):  # type: ignore[no-untyped-def]
     return dot(s, c, s, c, w * w + w)
 
 
+@helper
+def _diagonal_of_factors(s, c, i, n, w):  # type: ignore[no-untyped-def]
+    sum_ = 0.0
+    for k in range(i, n):
+        u = s[c + k * w + i]
+        sum_ += u * u * s[c + w * w + k]
+    return sum_
+
+
 def factored(P: Array) -> tuple[Array, Array]:
     """U and D of a matrix of variances, which may be singular."""
     n, rest = len(P), P.copy()
@@ -225,6 +242,7 @@ factors = Form(
     _move_factors,
     _observe_factors,
     _magnitude_of_factors,
+    _diagonal_of_factors,
     _size_of_factors,
     _columns,
     _columns,

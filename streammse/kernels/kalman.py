@@ -208,20 +208,21 @@ def _restart(p, s, n, m, k, covariance):  # type: ignore[no-untyped-def]
 
 
 @rare
-def _some(p, s, n, m, k, z, rows):  # type: ignore[no-untyped-def]
-    """Rows and variances of the observations that are there, such that their noise is not correlated."""
-    w = (n + 3) // 4 * 4
-    _, _, _, _, _, _, _, _, whole_h, whole_r, _, _ = places_in_p(n, m, k)
+def decorrelate(p, noise, s, A, raw, m, w, z, rows):  # type: ignore[no-untyped-def]
+    """Rows and variances of the observations that are there, such that their noise is not correlated.
+
+    R stands at ``p[noise:]``, H at ``A[raw:]``; what is found at ``s[rows:]``, variances and room to work behind.
+    """
     R = rows + m * w
     L = R + m
     for j in range(m):
         if abs(s[z + j]) < LARGEST:
             for c in range(w):
-                s[rows + j * w + c] = p[whole_h + j * w + c]
-            d = p[whole_r + j * m + j]
+                s[rows + j * w + c] = A[raw + j * w + c]
+            d = p[noise + j * m + j]
             for i in range(j):
                 if abs(s[z + i]) < LARGEST and s[R + i] > 0.0:
-                    sum_ = p[whole_r + j * m + i]
+                    sum_ = p[noise + j * m + i]
                     for c in range(i):
                         if abs(s[z + c]) < LARGEST:
                             sum_ -= s[L + j * m + c] * s[L + i * m + c] * s[R + c]
@@ -268,6 +269,61 @@ def _settle(s, gains, before, m, w):  # type: ignore[no-untyped-def]
     s[STEADY] = 1.0 if settled else 0.0
 
 
+@helper
+def _gather(s, squares, counted, product):  # type: ignore[no-untyped-def]
+    """What a sample adds to the likelihood."""
+    s[SQUARES] += squares
+    s[COUNTED] += counted
+    s[DETERMINANT] = product
+
+
+@helper
+def _follow(s, rows, e, V, z, gains, m, w):  # type: ignore[no-untyped-def]
+    """All the observations of a sample, with the gains that are kept."""
+    squares = 0.0
+    counted = 0.0
+    product = s[DETERMINANT]
+    for j in range(m):
+        innovation = s[z + j] - dot(s, rows + j * w, s, X, w)
+        s[e + j] = innovation
+        if s[V + j] > 0.0:
+            add_scaled(s, X, innovation, s, gains + j * w, w)
+            squares += min(innovation * innovation / s[V + j], LARGEST)
+            counted += 1.0
+            product *= s[V + j]
+            if not SMALL < product < LARGE:
+                product = _logarithm(s, product)
+    _gather(s, squares, counted, product)
+
+
+@cache
+def absorber(observe: Function) -> Function:
+    """A helper that takes in what there is of the observations of a sample, one by one."""
+
+    @helper
+    def absorb(s, P, rows, R, e, V, z, x, gains, n, m, w):  # type: ignore[no-untyped-def]
+        squares = 0.0
+        counted = 0.0
+        product = s[DETERMINANT]
+        for j in range(m):
+            s[e + j] = 0.0
+            s[V + j] = 0.0
+            if abs(s[z + j]) < LARGEST:
+                innovation = s[z + j] - dot(s, rows + j * w, s, x, w)
+                variance = observe(s, P, s, rows + j * w, s[R + j], innovation, x, gains + j * w, n, w)
+                if variance > 0.0:
+                    s[e + j] = innovation
+                    s[V + j] = variance
+                    squares += min(innovation * innovation / variance, LARGEST)
+                    counted += 1.0
+                    product *= variance
+                    if not SMALL < product < LARGE:
+                        product = _logarithm(s, product)
+        _gather(s, squares, counted, product)
+
+    return absorb
+
+
 class Steps(NamedTuple):
     """The kernels of a filter: one number a sample, and several."""
 
@@ -278,12 +334,12 @@ class Steps(NamedTuple):
 @cache
 def steps(form: Form, states: int) -> Steps:
     """The kernels for so many states, any number where 0."""
-    move, observe, magnitude, size_of = form.move, form.observe, form.magnitude, form.size
+    move, magnitude, size_of, absorb = form.move, form.magnitude, form.size, absorber(form.observe)
 
     @helper
     def go(p, s, n, m, k, covariance):  # type: ignore[no-untyped-def]
         w = (n + 3) // 4 * 4
-        _, F, T, Q, _, H, _, L, _, _, B, _ = places_in_p(n, m, k)
+        _, F, T, Q, _, H, _, L, whole_h, whole_r, B, _ = places_in_p(n, m, k)
         further, P, e, V, z, gains, before, rows, R, _, _ = places_in_s(n, m, k, covariance)
         known = 0
         for j in range(m):
@@ -294,52 +350,24 @@ def steps(form: Form, states: int) -> Steps:
             row_times(s, further, s, X, n, p, T, w, w)
             plus_row_times(s, X, s, further, s, z + m, k, p, B, w, w)
         correlated = p[CORRELATED] > 0.0
-        squares = 0.0
-        counted = 0.0
-        product = s[DETERMINANT]
         if correlated and known == m:
             _whiten(p, s, L, z, m)
         if known == m and s[STEADY] > 0.0:
-            for j in range(m):
-                innovation = s[z + j] - dot(s, rows + j * w, s, X, w)
-                s[e + j] = innovation
-                if s[V + j] > 0.0:
-                    add_scaled(s, X, innovation, s, gains + j * w, w)
-                    squares += min(innovation * innovation / s[V + j], LARGEST)
-                    product *= s[V + j]
-                    counted += 1.0
-                    if not SMALL < product < LARGE:
-                        product = _logarithm(s, product)
+            _follow(s, rows, e, V, z, gains, m, w)
             size = 0.0
         else:
             if s[SEEN] > 0.0 or s[STEADY] > 0.0:
                 move(s, P, p, F, T, p, Q, n, w)
             s[STEADY] = 0.0
             if correlated and known < m:
-                _some(p, s, n, m, k, z, rows)
-            for j in range(m):
-                s[e + j] = 0.0
-                s[V + j] = 0.0
-                if abs(s[z + j]) < LARGEST:
-                    innovation = s[z + j] - dot(s, rows + j * w, s, X, w)
-                    variance = observe(s, P, s, rows + j * w, s[R + j], innovation, X, gains + j * w, n, w)
-                    if variance > 0.0:
-                        s[e + j] = innovation
-                        s[V + j] = variance
-                        squares += min(innovation * innovation / variance, LARGEST)
-                        product *= variance
-                        counted += 1.0
-                    if not SMALL < product < LARGE:
-                        product = _logarithm(s, product)
+                decorrelate(p, whole_r, s, p, whole_h, m, w, z, rows)
+            absorb(s, P, rows, R, e, V, z, X, gains, n, m, w)
             if correlated and known < m:
                 _restore(p, s, H, rows, m * w + m)
             s[SINCE] = s[SINCE] + 1.0 if known == m else 0.0
             if s[SINCE] >= EVERY:
                 _settle(s, gains, before, m, w)
             size = magnitude(s, P, n, w)
-        s[DETERMINANT] = product
-        s[SQUARES] += squares
-        s[COUNTED] += counted
         s[SEEN] += 1.0
         if not dot(s, X, s, X, w) + size < BOUND:
             _restart(p, s, n, m, k, covariance)
