@@ -100,6 +100,8 @@ _WHERE = {
     "Structural": "forecast.structural",
     "AffineProjection": "filters.affine_projection",
     "SMAffineProjection": "filters.affine_projection",
+    "KalmanFilter": "filters.kalman",
+    "RandomWalkKalman": "filters.random_walk",
     "KwongJohnstonLMS": "filters.variable_step",
     "MathewsXieLMS": "filters.variable_step",
     "GNGD": "filters.variable_step",

@@ -532,6 +532,26 @@ def affine_projection(x, d, taps, order, mu, regulariser, threshold=0.0):
     return np.array(outputs), np.array(weights)
 
 
+# The Kalman filter: as the textbook has it, with an inverse
+
+
+def kalman_filter(z, F, H, Q, R, x, P, B=None, u=None):
+    """Filtered states (T, n), the last P, the log-likelihood, the last innovation and its covariance."""
+    states, likelihood = [], 0.0
+    for t in range(len(z)):
+        if t > 0:
+            x = F @ x + (0.0 if B is None else B @ u[t])
+            P = F @ P @ F.T + Q
+        there = ~np.isnan(z[t])
+        h = H[there]
+        e, S = z[t][there] - h @ x, h @ P @ h.T + R[np.ix_(there, there)]
+        K = P @ h.T @ np.linalg.inv(S)
+        x, P = x + K @ e, P - K @ h @ P
+        likelihood -= 0.5 * (there.sum() * np.log(2 * np.pi) + np.linalg.slogdet(S)[1] + e @ np.linalg.inv(S) @ e)
+        states.append(x)
+    return np.array(states), P, likelihood, e, S
+
+
 # Variable steps: gains for ``transversal``, told the energies; squares of errors count relative to the power of d
 
 
@@ -950,3 +970,16 @@ def steiglitz_mcbride(x, d, taps, poles, rounds=50):
         w = np.linalg.lstsq(rows, v, rcond=None)[0]
         a = w[taps:]
     return w
+
+
+def random_walk(x, d, q, r, w, P):
+    """Outputs, weights and P of the Kalman filter of weights that walk; x is the regressor of each sample, (T, n)."""
+    out = []
+    for u, desired in zip(x, d, strict=True):
+        out.append(w @ u)
+        P = P + q * np.eye(len(w))
+        if not np.isnan(desired):
+            k = P @ u / (r + u @ P @ u)
+            w = w + k * (desired - w @ u)
+            P = P - np.outer(k, u @ P)
+    return np.array(out), w, P

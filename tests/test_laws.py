@@ -201,7 +201,7 @@ def test_8_a_missing_truth_teaches_nothing(case: Case) -> None:
         if hasattr(node, "weights"):
             np.testing.assert_allclose(node.weights, learnt(case).weights, rtol=1e-12, atol=1e-15)
     elif isinstance(node, Denoiser):
-        missing = (np.full(40, np.nan), *args[1:])
+        missing = (np.full_like(args[0], np.nan), *args[1:])
         if isinstance(node, sm.EchoCanceller):  # the microphone comes second
             missing = (args[0], np.full(40, np.nan))
         believed = run(node, missing, more)

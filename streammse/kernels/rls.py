@@ -39,6 +39,7 @@ from .._jit.symmetric import ROWS, subtract_and_multiply
 from .._jit.vectors import add_scaled, dot
 from . import hearing, line
 from .constants import LARGEST, SMALLEST
+from .symmetric import diagonal, padded, triangle_size
 
 # p
 FORGETTING, REGULARISER, THRESHOLD, SHARE, MEMORY, SHORT, LONG, MARGIN = range(line.OWN, line.OWN + 8)
@@ -59,36 +60,19 @@ LEAST = 1e-200  # what decays ends before the subnormal numbers
 SMALL = 2.0**-40  # from here on mu begins anew
 
 
-def padded(n: int) -> int:
-    """The length of the vectors."""
-    return -(-n // ROWS) * ROWS
-
-
 def size(taps: int, references: int) -> int:
     """How many float64 the state takes."""
     n = padded(taps * references)
     behind = padded(line.size(taps, references)) + padded(hearing.NUMBERS * references)
-    return behind + VECTORS * n + n * (n + ROWS) // 2
-
-
-@helper
-def _up(n):  # type: ignore[no-untyped-def]
-    return (n + ROWS - 1) // ROWS * ROWS
+    return behind + VECTORS * n + triangle_size(n)
 
 
 @helper
 def _places(n, m):  # type: ignore[no-untyped-def]
     """Where the energies begin, the vectors, and the triangle."""
-    at = _up(line.WEIGHTS + 3 * n)
-    vectors = at + _up(hearing.NUMBERS * m)
-    return at, vectors, vectors + VECTORS * _up(n)
-
-
-@helper
-def _diagonal(i):  # type: ignore[no-untyped-def]
-    """Where in the triangle P_ii is."""
-    b = i // ROWS
-    return ROWS * ROWS // 2 * b * (b + 1) + i % ROWS * ROWS * (b + 1) + i
+    at = padded(line.WEIGHTS + 3 * n)
+    vectors = at + padded(hearing.NUMBERS * m)
+    return at, vectors, vectors + VECTORS * padded(n)
 
 
 @rare
@@ -96,7 +80,7 @@ def _begin(p, s, n, m, r, square):  # type: ignore[no-untyped-def]
     """P_ii of reference r, of which nothing is known but the square of a sample."""
     _, _, triangle = _places(n, m)
     for i in range(r, n, m):
-        s[triangle + _diagonal(i)] = s[MU] / (p[REGULARISER] * square)
+        s[triangle + diagonal(i)] = s[MU] / (p[REGULARISER] * square)
 
 
 @rare
@@ -131,7 +115,7 @@ def _rescale(s, n, m):  # type: ignore[no-untyped-def]
     up = 1.0 / SMALL
     for k in range(triangle, s.size):
         s[k] *= up
-    for k in range(vectors, vectors + 2 * _up(n)):
+    for k in range(vectors, vectors + 2 * padded(n)):
         s[k] *= up
     s[GAIN] *= SMALL
     s[MU] *= up
@@ -140,7 +124,7 @@ def _rescale(s, n, m):  # type: ignore[no-untyped-def]
 @helper
 def _multiply(s, n, triangle, vectors, u):  # type: ignore[no-untyped-def]
     """Subtract what waits from P; where its product with s[u:] lies, which is what waits next."""
-    long = _up(n)
+    long = padded(n)
     side = int(s[SIDE])
     q = vectors + (1 - side) * long
     subtract_and_multiply(s, triangle, s[GAIN], vectors + side * long, u, q, long // ROWS)
@@ -157,7 +141,7 @@ def _multiply_seldom(s, n, triangle, vectors, u):  # type: ignore[no-untyped-def
 @rare
 def _hold(s, n, triangle, vectors, i, known):  # type: ignore[no-untyped-def]
     """A row e_i without an error: half the bound is left of P_ii."""
-    unit = vectors + UNIT * _up(n)
+    unit = vectors + UNIT * padded(n)
     s[unit + i] = 1.0
     q = _multiply_seldom(s, n, triangle, vectors, unit)
     s[unit + i] = 0.0
@@ -171,8 +155,8 @@ def _look(s, n, m):  # type: ignore[no-untyped-def]
     at, vectors, triangle = _places(n, m)
     i = int(s[NEXT])
     s[NEXT] = i + 1 if i + 1 < n else 0
-    h = s[vectors + int(s[SIDE]) * _up(n) + i]
-    variance = s[triangle + _diagonal(i)] - s[GAIN] * (h * h)
+    h = s[vectors + int(s[SIDE]) * padded(n) + i]
+    variance = s[triangle + diagonal(i)] - s[GAIN] * (h * h)
     known = FLOOR * s[at + hearing.ENERGY * m + (0 if m == 1 else i % m)]
     if variance * known > s[MU]:
         _hold(s, n, triangle, vectors, i, known)
