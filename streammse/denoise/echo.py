@@ -25,7 +25,7 @@ class EchoCanceller(Denoiser):
     .. math::
 
         \text{clean}(t) = \text{microphone}(t) - \sum_i w_i\, \text{far}(t - i), \qquad
-        W_k \leftarrow W_k + U_k \frac{X_{m-k}^* E}{\frac12 \sum_j |X_{m-j}|^2 U_j + \Psi}
+        W_k \leftarrow W_k + U_k \frac{X_{m-k}^* E}{\frac{1}{2} \sum_j |X_{m-j}|^2 U_j + \Psi}
 
     ``clean = e.run(far_end, microphone)``, or ``e.update(far, near)`` sample by sample: the far end comes first. The
     output is not late (see `PBFDAF`).
