@@ -221,6 +221,7 @@ def table(part: float = 1.0) -> list[Race]:
         *_backtests(part),
         *_embedded(part),
         *_frequency(part),
+        *_kalman(part),
         Race(
             "import streammse",
             processes("python", "import streammse"),
@@ -370,3 +371,31 @@ def _frequency(part: float) -> list[Race]:
             )
         )
     return races
+
+
+def _kalman(part: float) -> list[Race]:
+    """A target in the plane: 4 states, 2 observations."""
+    samples, calls, short = max(2048, int(100_000 * part)), max(1024, int(20_000 * part)), max(200, int(2000 * part))
+    entry = partial(_entry, "kalman")
+    c, twin = entry("plain_c", samples, True), entry("numpy_loop", short, True)
+    return [
+        Race(
+            "Kalman 4 states, 2 observed, with gaps",
+            entry("ours", samples, True),
+            (Against("plain C", (at_most(1.1),), c), Against("numpy, as filterpy", (faster(50),), twin)),
+        ),
+        Race(
+            "the same, square-root form",
+            entry("ours", samples, True, True),
+            (Against("plain C, not square-root", (aim(2.0),), c),),
+        ),
+        Race(
+            "Kalman 4 states, 2 observed, without gaps",
+            entry("ours", samples, False),
+            (
+                Against("plain C", (at_most(1.1),), entry("plain_c", samples, False)),
+                Against("plain C with the gain given", (aim(1.1),), entry("steady_c", samples)),
+            ),
+        ),
+        Race("Kalman one by one, 2 observed", entry("one_by_one", calls), (Against("the clock", (below(1e-6),)),)),
+    ]

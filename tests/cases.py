@@ -9,6 +9,7 @@ import numpy as np
 
 import streammse as sm
 from streammse import catalog
+from streammse.filters.observer import Observer
 from streammse.forecast.base import Forecaster
 from streammse.forecast.intermittent import _Intermittent
 from streammse.node import Denoiser, Estimator, Node, Predictor
@@ -63,6 +64,12 @@ def signals(node: Node, samples: int, seed: int = 0) -> tuple[np.ndarray, ...]:
         truth = 2.0 + np.sin(t / 9.0) + 0.3 * rng.standard_normal(samples)
         return truth, truth + 0.4 * rng.standard_normal(samples)
     assert isinstance(node, Denoiser)
+    if isinstance(node, Observer):
+        m, k = node._observations(), node._controls()
+        z = np.cumsum(rng.standard_normal((samples, m)), axis=0) * 0.2 + 0.3 * rng.standard_normal((samples, m))
+        u = rng.standard_normal((samples, k))
+        z, u = (one[:, 0] if one.shape[1] == 1 else one for one in (z, u))
+        return (z, u) if k else (z,)
     if node._is_complex():  # symbols through a channel
         symbols = rng.choice([1 + 1j, 1 - 1j, -1 + 1j, -1 - 1j], samples)
         heard = np.convolve(symbols, [1.0, 0.25 - 0.1j, 0.1j])[:samples]

@@ -126,3 +126,21 @@ def check_endurance(name: str, samples: float) -> None:
     else:
         assert last == pytest.approx(first, rel=1e-6)
     assert growth < 4e6
+
+
+def covariance_lasts(samples: int, square_root: bool) -> None:
+    """The covariance stays positive where little is known of much: a fast and a slow state, now and then observed."""
+    F = np.array([[1.0, 1.0, 0.5], [0.0, 1.0, 1.0], [0.0, 0.0, 0.999]])
+    f = sm.KalmanFilter(F, [[1.0, 0.0, 0.0], [1.0, 1e-6, 0.0]], [0.0, 0.0, 1e-12], [1.0, 1e-8], square_root=square_root)
+    rng = np.random.default_rng(6)
+    worst = 1.0
+    for _ in range(20):
+        z = rng.standard_normal((samples // 20, 2))
+        z[rng.random(z.shape) < 0.3] = np.nan
+        assert np.isfinite(f.run(z)).all()
+        P = f.covariance
+        deviations = np.sqrt(P.diagonal())
+        worst = min(worst, np.linalg.eigvalsh(P / np.outer(deviations, deviations)).min())
+    print(f"square_root={square_root}: smallest eigenvalue of the correlations {worst:.3g}")  # noqa: T201
+    assert worst > 0.0
+    assert f.restarts == 0

@@ -343,3 +343,40 @@ def test_system_identification_meets_theory(tmp_path: Path) -> None:
     assert found["RLS, 0.99"].steady < found["NLMS, mu = 0.3"].steady
     identification.picture(found, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 50_000
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_echo_cancel_reaches_its_figures(seed: int) -> None:
+    echo, story = told("echo_cancel", seed)
+    ours = story.outputs[echo.OURS]
+    assert story.reached
+    talking = slice(echo.TALK[0] * echo.RATE, echo.TALK[1] * echo.RATE)
+    assert np.std(story.near[talking]) == pytest.approx(np.std(story.echo), rel=0.01)  # as loud as the echo
+    assert not story.near[: echo.TALK[0] * echo.RATE].any()
+    for name in (echo.TIME, *echo.FIXED):  # it is as hard as it must be
+        assert story.outputs[name].phases["both talk"] < 12.0
+    assert abs(ours.phases["alone"] - story.outputs[echo.BOUND].phases["alone"]) < 5.0
+    assert story.told_delay == story.delay == round(echo.RATE / echo.SOUND * np.linalg.norm(
+        np.subtract(echo.AFTER, echo.SOURCE)
+    ))  # fmt: skip
+    whole = echo.sm.EchoCanceller(taps=echo.TAPS, block=echo.BLOCK).run(story.far, story.microphone)
+    np.testing.assert_array_equal(whole, ours.clean)  # block by block is the same
+
+
+def test_echo_cancel_files_verdict_and_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scipy.io import wavfile
+
+    echo, story = told("echo_cancel", 0)
+    monkeypatch.setattr(echo, "story", lambda: story)
+    echo.main(tmp_path)
+    assert capsys.readouterr().out.strip().splitlines()[-1].startswith("reached: ")
+    assert (tmp_path / "echo-cancel.png").stat().st_size > 50_000
+    rate, clean = wavfile.read(tmp_path / "clean.wav")
+    assert (rate, clean.shape) == (echo.RATE, story.far.shape)
+    monkeypatch.setattr(echo, "AHEAD", 100.0)
+    with pytest.raises(SystemExit) as left:
+        echo.main(tmp_path)
+    assert left.value.code == 1
+    assert "MISSED: " in capsys.readouterr().out

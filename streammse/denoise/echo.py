@@ -201,7 +201,7 @@ class EchoCanceller(Denoiser):
     def erle(self) -> float:
         """By how many dB the output lies below the microphone, over the last 2560 samples; 0 at the start."""
         heard = float(self._s[echo.MICROPHONE])
-        left = max(float(self._s[echo.CAREFUL]), FLOOR * heard)
+        left = max(float(self._s[echo.OUTPUT]), FLOOR * heard)
         return 10.0 * math.log10(heard / left) if left > 0.0 else 0.0
 
     @property

@@ -122,8 +122,8 @@ class FDAF(FrequencyFilter):
         W \leftarrow W + \mu\, F\, C\, F^{-1} \frac{X^* E}{S}
 
     X is the transform of the last N samples, N the power of two from n + B - 1 on; C keeps the first n samples, and S
-    is n / N times the energy of the bin, the larger of the last and of the running one. All eigenvalues of a coloured
-    input thus learn equally fast, and a sample costs the logarithm of n instead of n.
+    is max(n, B) / N times the energy of the bin, the larger of the last and of the running one. All eigenvalues of a
+    coloured input thus learn equally fast, and a sample costs the logarithm of n instead of n.
 
     **The output is late**: ``y[t]`` is the estimate of ``d[t - latency]``, ``latency`` being block - 1, and the error
     is ``d[:-latency] - y[latency:]``. d is not: it is given with the x of the same time, and kept until its block is
@@ -134,7 +134,7 @@ class FDAF(FrequencyFilter):
     taps : int
         Number of taps n, at least 1. Fixed.
     block : int
-        Samples B that are learnt together, 1 <= B <= n; B = n costs least. Fixed.
+        Samples B that are learnt together, at least 1; B = n costs least. Fixed.
     mu : float
         Step size, without unit, 0 <= mu <= 1, as in `NLMS`; white input learns fastest near 1 / (1 + B / n).
     regulariser : float
@@ -158,7 +158,7 @@ class FDAF(FrequencyFilter):
     that fills a block does all of this; the others store two numbers.
 
     After each block it is filtered again with the new weights. Where that leaves a larger error than before, on a sine
-    in a little noise for instance, the steps to come are reduced.
+    in a little noise for instance, the step is shortened, and those to come.
 
     A sample of d that is missing adds nothing to the gradient of its block; a block without any learns nothing.
 
@@ -192,10 +192,6 @@ class FDAF(FrequencyFilter):
     _one = True
     _worst = "6 * (taps + block) * log(taps + block)"
     _needs: ClassVar = {"taps": 12, "block": 4}
-
-    def _check(self) -> None:
-        if self.block > self.taps:
-            raise ValueError(f"block must be at most taps={self.taps}, got {self.block}")
 
 
 class PBFDAF(FrequencyFilter):
@@ -245,7 +241,7 @@ class PBFDAF(FrequencyFilter):
     ``block`` samples at a time.
 
     After each block it is filtered again with the new weights. Where that leaves a larger error than before, on a sine
-    in a little noise for instance, the steps to come are reduced.
+    in a little noise for instance, the step is shortened, and those to come.
 
     A sample of d that is missing adds nothing to the gradient of its block; a block without any learns nothing.
 

@@ -96,10 +96,6 @@ class BenvenisteLMS(_GradientStep):
     _variants = ({"references": 2},)
     _probes: ClassVar = {"smallest": {"smallest": 0.4}}
 
-    def _start(self, s: NDArray[np.float64]) -> None:
-        super()._start(s)
-        self._p[vector_rules.MEMORY] = self._p[vector_rules.EXACT] = 1.0
-
 
 class AngFarhangLMS(_GradientStep):
     r"""Variable step of Ang and Farhang-Boroujeny: that of Benveniste with a past that fades instead.
@@ -159,7 +155,12 @@ class AngFarhangLMS(_GradientStep):
     """
 
     memory: float = param(
-        0.95, "alpha: what is left of the gradient after a sample", low=0.0, below=1.0, slot=vector_rules.MEMORY
+        0.95,
+        "alpha: what is left of the gradient after a sample",
+        low=0.0,
+        below=1.0,
+        encode=lambda alpha: 1.0 - alpha,
+        slot=vector_rules.FADING,
     )
 
     _probes: ClassVar = {"smallest": {"smallest": 0.4}}

@@ -16,6 +16,15 @@ from ..snapshot import COUNTABLE
 from .transversal import TransversalFilter
 
 
+def remember(forgetting: float, weights: int) -> None:
+    """ValueError where so little is remembered that the weights cannot be told from one another."""
+    least = math.exp(-rls.SPAN / weights)
+    if forgetting < least:
+        raise ValueError(
+            f"forgetting must be at least {math.ceil(1e4 * least) / 1e4:g} for {weights} weights, got {forgetting:g}"
+        )
+
+
 class RLS(TransversalFilter):
     r"""Recursive least squares: at every sample the weights that fit all samples so far best, the old ones less.
 
@@ -71,14 +80,15 @@ class RLS(TransversalFilter):
     - Where rounding would make P indefinite all the same, it begins anew and the weights stay (``restarts`` counts).
       An ill-conditioned input is rather a case for `QRRLS`, which holds the same solution to twice the digits.
 
-    In the steady state the excess mean squared error on a stationary path is about (1 - lambda) n / (1 + lambda) times
-    the noise power (Haykin eq. 10.71 with the memory of 1 / (1 - lambda^2) squared weights).
+    In the steady state the excess mean squared error on a steady path is about n (1 - lambda) / (1 + lambda) times the
+    noise power, as long as 1 / (1 - lambda) is several times n.
 
     References
     ----------
     R. L. Plackett, "Some theorems in least squares", Biometrika 37, 1950, pp. 149-157.
     S. Haykin, Adaptive Filter Theory, 5th ed., 2014, ch. 10.
-    A. H. Sayed, Adaptive Filters, 2008, ch. 30.
+    E. Eleftheriou and D. D. Falconer, "Tracking properties and steady-state performance of RLS adaptive filter
+    algorithms", IEEE Trans. Acoustics, Speech, and Signal Processing 34, 1986, pp. 1097-1110.
 
     Examples
     --------
@@ -113,12 +123,7 @@ class RLS(TransversalFilter):
     )
 
     def _check(self) -> None:
-        least = math.exp(-rls.SPAN / self._total)
-        if self.forgetting < least:
-            raise ValueError(
-                f"forgetting must be at least {math.ceil(1e4 * least) / 1e4:g} for {self._total} weights, "
-                f"got {self.forgetting:g}"
-            )
+        remember(self.forgetting, self._total)
 
     def _steps(self) -> line.Steps:
         return line.steps(rls.learn)
@@ -136,11 +141,9 @@ class RLS(TransversalFilter):
         s[rls.MU] = s[rls.LAMBDA] = 1.0
 
     def _indices(self) -> list[Index]:
-        own = [
-            (rls.NEXT, 0, self._total * (2 if self._is_complex() else 1) - 1),
-            (rls.SIDE, 0, 1),
-            (rls.RESTARTS, 0, COUNTABLE),
-        ]
+        parts = 2 if self._is_complex() else 1
+        own = [(rls.NEXT, 0, self._total * parts - 1), (rls.SIDE, 0, 1), (rls.RESTARTS, 0, COUNTABLE)]
+        own.append((rls.BEGUN, 0, self.references))
         return [*super()._indices(), *own]
 
     @property

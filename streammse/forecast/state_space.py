@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -13,45 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from .._jit import Function
 from ..kernels import state_space as ss
 from ..kernels.state_space import System
+from ..matrices import matrix, or_none, variance, vector
 from ..node import Array
 from ..param import Param, param
-from ..scalar import real, shown
 from .base import Forecaster
 
 #: regressors that a model may have
 MOST = 10_000
-
-
-def plain_number(name: str, value: Any) -> float:
-    """A finite float, or an error that names the parameter."""
-    try:
-        number = real(value)
-    except TypeError:
-        raise TypeError(f"{name} must hold numbers, got {shown(value)}") from None
-    if not math.isfinite(number):
-        raise ValueError(f"{name} must hold finite numbers, got {shown(value)}")
-    return number
-
-
-def vector(name: str, value: Any) -> tuple[float, ...]:
-    """Numbers as a tuple; one number is a tuple of one."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
-        return (plain_number(name, value),)
-    return tuple(plain_number(name, one) for one in value)
-
-
-def matrix(name: str, value: Any) -> tuple[tuple[float, ...], ...]:
-    """A square of numbers as a tuple of rows."""
-    if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, (str, bytes)):
-        return ((plain_number(name, value),),)
-    rows = tuple(vector(name, row) for row in value)
-    if any(len(row) != len(rows) for row in rows):
-        raise ValueError(f"{name} must be square, got rows of {[len(row) for row in rows]} numbers")
-    return rows
-
-
-def _or_none(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
-    return lambda name, value: None if value is None else check(name, value)
 
 
 def _flags(name: str, value: Any) -> tuple[bool, ...] | None:
@@ -223,10 +190,10 @@ class StateSpace(Kalman):
     obs_cov: float = param(1.0, "H, variance of the noise", low=0.0, fixed=True, encode=in_the_system)
     beta: tuple[float, ...] = param((), "of the regressors", fixed=True, check=vector, encode=in_the_system)
     mean: tuple[float, ...] | None = param(
-        None, "state at the first sample", fixed=True, check=_or_none(vector), encode=in_the_system
+        None, "state at the first sample", fixed=True, check=or_none(vector), encode=in_the_system
     )
     cov: tuple[tuple[float, ...], ...] | None = param(
-        None, "variance of the state at the first sample", fixed=True, check=_or_none(matrix), encode=in_the_system
+        None, "variance of the state at the first sample", fixed=True, check=or_none(matrix), encode=in_the_system
     )
     diffuse: tuple[bool, ...] | None = param(
         None, "states unknown at the first sample", fixed=True, check=_flags, encode=in_the_system
@@ -272,7 +239,7 @@ class StateSpace(Kalman):
         for name in ("state_cov", "cov"):
             value = getattr(self, name)
             if value is not None:
-                _variance(name, np.array(value))
+                variance(name, np.array(value))
 
     def _system(self) -> System:
         n = len(self.design)
@@ -287,14 +254,6 @@ class StateSpace(Kalman):
 
     def _start(self, s: Array) -> None:
         self._model.start(s, self.seen)
-
-
-def _variance(name: str, value: Array) -> None:
-    scale = np.abs(value).max(initial=0.0)
-    if not np.allclose(value, value.T, rtol=0.0, atol=1e-9 * scale):
-        raise ValueError(f"{name} must be symmetric")
-    if np.linalg.eigvalsh(value).min(initial=0.0) < -1e-9 * scale:
-        raise ValueError(f"{name} must be a variance: it has a negative eigenvalue")
 
 
 def rows(values: ArrayLike) -> tuple[tuple[float, ...], ...]:

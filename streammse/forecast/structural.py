@@ -9,12 +9,13 @@ import numpy as np
 
 from ..kernels.losses import Loss
 from ..kernels.state_space import System
+from ..matrices import plain_number
 from ..node import Array
 from ..param import param
 from .arima import Coefficients, coefficients, filled
 from .base import what_fit_found
 from .likelihood import Likelihood
-from .state_space import MOST, Kalman, in_use, innovations, plain_number
+from .state_space import MOST, Kalman, in_use, innovations
 
 #: the variances in use until some are given or found
 LONGEST = 1 << 16  # the matrices of a pattern are season by season

@@ -19,6 +19,7 @@ from . import hearing, line, rls
 from .complex_line import known, sound, square
 from .constants import SMALLEST
 from .rls import GAIN, MU, SMALL
+from .symmetric import padded
 
 IN_COMPLEX = rls.P_SIZE  # in p: whether it is complex; the kernel is chosen by it
 P_SIZE = rls.P_SIZE + 1
@@ -28,7 +29,8 @@ ABSURD = 1e200  # an error that is no number any more, or soon
 
 def size(taps: int, references: int) -> int:
     """How many float64 the state takes; the other row stands at its end."""
-    return rls.size(taps, 2 * references) + rls.padded(2 * taps * references)
+    both: int = rls.size(taps, 2 * references) + padded(2 * taps * references)
+    return both
 
 
 @helper
@@ -97,7 +99,7 @@ def step(p, s, x, d):  # type: ignore[no-untyped-def]
         line._enter(s, lines, taps, m, r, new.real)
         line._enter(s, lines, taps, m, r + 1, new.imag)
     u = line._turn(s, lines, taps, m, taps)
-    turned = s.size - rls._up(n)
+    turned = s.size - padded(n)
     _turn(s, u, n, turned)
     y = complex(dot(s, line.WEIGHTS, s, u, n), dot(s, line.WEIGHTS, s, turned, n))
     if not known(d):

@@ -35,7 +35,10 @@ BURST = 100.0  # a sample counts for at most so many times the power so far: a s
 
 @helper
 def finite(x: float) -> float:
-    """A sample that is not finite, or as good as infinite, is silence to the line; so is one that is next to none."""
+    """A sample that is not finite, or as good as infinite, enters the delay line as silence; so does as good as none.
+
+    Products with subnormal numbers take a processor a hundred times as long.
+    """
     return x if SMALLEST < abs(x) < LARGEST else 0.0
 
 

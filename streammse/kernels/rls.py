@@ -39,12 +39,15 @@ from .._jit.symmetric import ROWS, subtract_and_multiply
 from .._jit.vectors import add_scaled, dot
 from . import hearing, line
 from .constants import LARGEST, SMALLEST
+from .symmetric import diagonal, padded, triangle_size
 
 # p
 FORGETTING, REGULARISER, THRESHOLD, SHARE, MEMORY, SHORT, LONG, MARGIN = range(line.OWN, line.OWN + 8)
 P_SIZE = line.OWN + 8
 # s: scalars; behind the line the numbers of each reference, then vectors, then the triangle
-NEXT, MU, RESTARTS, GAIN, SIDE, LAMBDA, SCALE, SIZE, JUDGED, RECENT, LASTING, SPENT = range(line.FREE, line.FREE + 12)
+NEXT, MU, RESTARTS, GAIN, SIDE, LAMBDA, SCALE, SIZE, JUDGED, RECENT, LASTING, SPENT, BEGUN = range(
+    line.FREE, line.FREE + 13
+)
 ONE, OTHER, UNIT, VECTORS = range(4)
 
 FLOOR = 1e-8  # the least that is known of a coordinate, relative to the energy of its input
@@ -52,40 +55,25 @@ FAITH = 1e-8  # errors are not taken to be smaller than this share of the power 
 SURPRISE = 10.0  # an error counts in the noise for at most so many times its power
 DEEPEST = 1e-6  # the noise is not taken to be smaller than this share of the error of late
 SPAN = 9.0  # n samples are never forgotten by more than exp(-SPAN): what FLOOR bounds is looked at once in so many
+ABSURD = 1e200  # an error that is no number any more, or soon
 LEAST = 1e-200  # what decays ends before the subnormal numbers
 SMALL = 2.0**-40  # from here on mu begins anew
-
-
-def padded(n: int) -> int:
-    """The length of the vectors."""
-    return -(-n // ROWS) * ROWS
 
 
 def size(taps: int, references: int) -> int:
     """How many float64 the state takes."""
     n = padded(taps * references)
     behind = padded(line.size(taps, references)) + padded(hearing.NUMBERS * references)
-    return behind + VECTORS * n + n * (n + ROWS) // 2
-
-
-@helper
-def _up(n):  # type: ignore[no-untyped-def]
-    return (n + ROWS - 1) // ROWS * ROWS
+    whole: int = behind + VECTORS * n + triangle_size(n)
+    return whole
 
 
 @helper
 def _places(n, m):  # type: ignore[no-untyped-def]
     """Where the energies begin, the vectors, and the triangle."""
-    at = _up(line.WEIGHTS + 3 * n)
-    vectors = at + _up(hearing.NUMBERS * m)
-    return at, vectors, vectors + VECTORS * _up(n)
-
-
-@helper
-def _diagonal(i):  # type: ignore[no-untyped-def]
-    """Where in the triangle P_ii is."""
-    b = i // ROWS
-    return ROWS * ROWS // 2 * b * (b + 1) + i % ROWS * ROWS * (b + 1) + i
+    at = padded(line.WEIGHTS + 3 * n)
+    vectors = at + padded(hearing.NUMBERS * m)
+    return at, vectors, vectors + VECTORS * padded(n)
 
 
 @rare
@@ -93,17 +81,18 @@ def _begin(p, s, n, m, r, square):  # type: ignore[no-untyped-def]
     """P_ii of reference r, of which nothing is known but the square of a sample."""
     _, _, triangle = _places(n, m)
     for i in range(r, n, m):
-        s[triangle + _diagonal(i)] = s[MU] / (p[REGULARISER] * square)
+        s[triangle + diagonal(i)] = s[MU] / (p[REGULARISER] * square)
 
 
-@helper
+@rare
 def _begin_heard(p, s, u, n, m):  # type: ignore[no-untyped-def]
-    """P_ii of the references that are heard for the first time."""
+    """P_ii of the references that are heard for the first time; BEGUN says how many were."""
     at, _, _ = _places(n, m)
     for r in range(m):
         x = s[u + n - m + r]
         if x != 0.0 and s[at + hearing.ENERGY * m + r] == 0.0:
             _begin(p, s, n, m, r, x * x)
+            s[BEGUN] += 1.0
 
 
 @rare
@@ -127,7 +116,7 @@ def _rescale(s, n, m):  # type: ignore[no-untyped-def]
     up = 1.0 / SMALL
     for k in range(triangle, s.size):
         s[k] *= up
-    for k in range(vectors, vectors + 2 * _up(n)):
+    for k in range(vectors, vectors + 2 * padded(n)):
         s[k] *= up
     s[GAIN] *= SMALL
     s[MU] *= up
@@ -136,7 +125,7 @@ def _rescale(s, n, m):  # type: ignore[no-untyped-def]
 @helper
 def _multiply(s, n, triangle, vectors, u):  # type: ignore[no-untyped-def]
     """Subtract what waits from P; where its product with s[u:] lies, which is what waits next."""
-    long = _up(n)
+    long = padded(n)
     side = int(s[SIDE])
     q = vectors + (1 - side) * long
     subtract_and_multiply(s, triangle, s[GAIN], vectors + side * long, u, q, long // ROWS)
@@ -144,23 +133,34 @@ def _multiply(s, n, triangle, vectors, u):  # type: ignore[no-untyped-def]
     return q
 
 
+@rare
+def _multiply_seldom(s, n, triangle, vectors, u):  # type: ignore[no-untyped-def]
+    """The same once more, where the common path does not need its place."""
+    return _multiply(s, n, triangle, vectors, u)
+
+
+@rare
+def _hold(s, n, triangle, vectors, i, known):  # type: ignore[no-untyped-def]
+    """A row e_i without an error: half the bound is left of P_ii."""
+    unit = vectors + UNIT * padded(n)
+    s[unit + i] = 1.0
+    q = _multiply_seldom(s, n, triangle, vectors, unit)
+    s[unit + i] = 0.0
+    variance = s[q + i]
+    s[GAIN] = max(variance - 0.5 * s[MU] / known, 0.0) / (variance * variance)
+
+
 @helper
 def _look(s, n, m):  # type: ignore[no-untyped-def]
-    """Where too little is known of the next coordinate, a row e_i without an error."""
+    """Too little may be known of the next coordinate."""
     at, vectors, triangle = _places(n, m)
-    long = _up(n)
     i = int(s[NEXT])
     s[NEXT] = i + 1 if i + 1 < n else 0
-    h = s[vectors + int(s[SIDE]) * long + i]
-    variance = s[triangle + _diagonal(i)] - s[GAIN] * (h * h)
+    h = s[vectors + int(s[SIDE]) * padded(n) + i]
+    variance = s[triangle + diagonal(i)] - s[GAIN] * (h * h)
     known = FLOOR * s[at + hearing.ENERGY * m + (0 if m == 1 else i % m)]
     if variance * known > s[MU]:
-        unit = vectors + UNIT * long
-        s[unit + i] = 1.0
-        q = _multiply(s, n, triangle, vectors, unit)
-        s[unit + i] = 0.0
-        variance = s[q + i]
-        s[GAIN] = max(variance - 0.5 * s[MU] / known, 0.0) / (variance * variance)
+        _hold(s, n, triangle, vectors, i, known)
 
 
 @helper
@@ -216,7 +216,8 @@ def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
     keep = p[FORGETTING]
     variable = p[MARGIN] > 0.0
     at, vectors, triangle = _places(n, m)
-    _begin_heard(p, s, u, n, m)
+    if s[BEGUN] < m:
+        _begin_heard(p, s, u, n, m)
     omega = hearing.weight(s, at, u, n, m, s[LAMBDA] if variable else keep)
     if omega == 0.0:
         return y
@@ -226,7 +227,7 @@ def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
     leverage = dot(s, q, s, u, n)
     if not leverage >= 0.0:
         _restart(p, s, n, m)
-        q = _multiply(s, n, triangle, vectors, u)
+        q = _multiply_seldom(s, n, triangle, vectors, u)
         leverage = dot(s, q, s, u, n)
     e = d - y
     if p[THRESHOLD] > 0.0:
@@ -235,9 +236,9 @@ def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
         keep = _varied(p, s, n, e, leverage / s[MU])
         s[LAMBDA] = keep
     s[MU] *= keep
-    gain = 1.0 / (s[MU] / omega + leverage)
+    gain = 1.0 / ((s[MU] if omega == 1.0 else s[MU] / omega) + leverage)
     s[GAIN] = gain
-    if abs(e) > SMALLEST:
+    if SMALLEST < abs(e) < ABSURD:
         add_scaled(s, line.WEIGHTS, e * gain, s, q, n)
     if s[MU] < SMALL:
         _rescale(s, n, m)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from .._jit import ahead_kernel, helper, kernel, loop, rare, vector_kernel
 from .constants import LARGEST
+from .settling import EVERY, unchanged
 
 Array = NDArray[np.float64]
 
@@ -38,8 +39,6 @@ A, NEXT, GAIN, BEFORE, M, M_INF, ROLL, ROLLED = range(8)  # the ahead kernel lea
 MATRICES = 8
 
 FULL, DIFFUSE, STEADY = 0.0, 1.0, 2.0
-EVERY = 32.0  # samples between two looks at the gain
-SETTLED, NEGLIGIBLE = 1e-13, 1e-15  # its change over them, relative to itself and to the largest
 NO_VARIANCE = 1e-10  # a diffuse variance below is rounding: P_inf begins as ones
 
 
@@ -159,16 +158,7 @@ def _spread(p, s, P, W, n):  # type: ignore[no-untyped-def]
 @rare
 def _settle(p, s, gain, n):  # type: ignore[no-untyped-def]
     """Look whether the filtered gain has changed since the last look; when not, keep what it does to the state."""
-    largest = 0.0
-    for i in range(n):
-        largest = max(largest, abs(s[gain + i]))
-    settled = True
-    before = VECTORS + BEFORE * n
-    for i in range(n):
-        g = s[gain + i]
-        if not abs(g - s[before + i]) <= SETTLED * abs(g) + NEGLIGIBLE * largest:
-            settled = False
-        s[before + i] = g
+    settled = unchanged(s, gain, VECTORS + BEFORE * n, n)
     s[SINCE] = 0.0
     if settled:
         s[MODE] = STEADY
