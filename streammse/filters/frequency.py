@@ -154,9 +154,9 @@ class FDAF(FrequencyFilter):
 
     Notes
     -----
-    Cost: a block takes six transforms of N real numbers, about N log2 N multiplications each, and 12 N for the bins. The
-    sample that fills a block does all of this, and half of it once more where a step has to be shortened; the others
-    store two numbers.
+    Cost: a block takes six transforms of N real numbers, about N log2 N multiplications each, and 12 N for the bins.
+    The sample that fills a block does all of this, and half of it once more where a step has to be shortened; the
+    others store two numbers.
 
     After each block it is filtered again with the new weights. Where that leaves a larger error than before, on a sine
     in a little noise for instance, the step is shortened, and those to come.
