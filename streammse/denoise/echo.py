@@ -59,8 +59,8 @@ class EchoCanceller(Denoiser):
 
     Notes
     -----
-    Per block eleven transforms of 2 B real numbers, and some 40 multiplications a tap; per sample B more. The sample
-    that fills a block does the work of the block.
+    Cost: B multiplications a sample; a block takes eleven transforms of 2 B real numbers, about 2 B log2 B
+    multiplications each, and some 40 a tap. The sample that fills a block does the work of the block.
 
     A missing sample of the microphone (NaN or infinite) gives 0, what is known of the near end; a block of which less
     than half is there teaches nothing. A missing sample of the far end counts as silence. All scales are relative.
