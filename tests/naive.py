@@ -817,7 +817,10 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
         else:
             shrunk = 1.0 / (1.0 + np.sqrt(after / before))
             W, caution = learnt(W, (shrunk - 1.0) * np.conj(X) * G, turn), caution * shrunk
-    return y, np.concatenate([back(one)[:block] for one in W])[:taps], caution
+    time = [back(one) for one in W]
+    w = np.concatenate([one[:block] for one in time])
+    w[block::block] += [one[block] for one in time[:-1]]  # where the next partition begins
+    return y, w[:taps], caution
 
 
 def echo(far, mic, taps, block, mu, drift, regulariser):
@@ -867,7 +870,10 @@ def echo(far, mic, taps, block, mu, drift, regulariser):
         turn = (turn + 1) % parts
         V[turn], W[turn] = cut(V[turn], turn), cut(W[turn], turn)
         W[0] = cut(W[0], 0)
-    return clean, np.concatenate([back(one)[:block] for one in W])[:taps], taken
+    time = [back(one) for one in W]
+    w = np.concatenate([one[:block] for one in time])
+    w[block::block] += [one[block] for one in time[:-1]]  # where the next partition begins
+    return clean, w[:taps], taken
 
 
 def dct_lms(x, d, taps, mu, memory, regulariser):

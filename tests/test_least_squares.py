@@ -134,9 +134,20 @@ def test_hard_inputs(name: str, make) -> None:
     assert np.isfinite(f.s).all()
     size = np.sqrt(np.mean(x[-1000:] ** 2))
     assert np.sqrt(np.mean(e[-500:] ** 2)) < 4e-3 * size
-    assert np.abs(f.s[f.s != 0.0]).min() > 1e-300  # subnormal numbers take a hundred times as long
     white, wanted = path(1500, seed=9, noise=0.0)  # and what it did not hear before it can still learn
     assert np.abs(wanted - f.run(size * white, size * wanted) / size)[-100:].max() < 1e-3
+
+
+@pytest.mark.parametrize("make", [sm.RLS, sm.RobustRLS, sm.VariableForgettingRLS, sm.QRRLS, sm.LatticeRLS])
+def test_no_subnormal_numbers_stay_in_the_state(make) -> None:
+    """They take a hundred times as long: weights that decay end before, and an input so small is none."""
+    x, d = path(13_000)
+    d[1000:] = 0.0
+    x[12_000:] *= 1e-310
+    f = make(8, 0.9)
+    for k in range(0, 13_000, 100):
+        f.run(x[k : k + 100], d[k : k + 100])
+        assert np.abs(f.s[f.s != 0.0]).min() > 1e-300
 
 
 def test_a_spike_is_forgotten_within_the_memory() -> None:

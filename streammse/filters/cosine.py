@@ -45,7 +45,8 @@ class DCTLMS(TransversalFilter):
 
     Notes
     -----
-    About 20 multiplications and a division a tap and sample; the transform slides, with errors that do not accumulate.
+    Cost: about 20 multiplications and a division a tap and sample. The transform slides, with errors that do not
+    accumulate.
 
     N stands for the larger of N and sum C_k^2 / (P_k + delta), so that no step is too long where the power has just
     risen.

@@ -154,8 +154,9 @@ class FDAF(FrequencyFilter):
 
     Notes
     -----
-    Per block seven transforms of N real numbers, some 2.5 N log2 N operations each, and 8 N for the bins. The sample
-    that fills a block does all of this; the others store two numbers.
+    Cost: a block takes six transforms of N real numbers, about N log2 N multiplications each, and 12 N for the bins.
+    The sample that fills a block does all of this, and half of it once more where a step has to be shortened; the
+    others store two numbers.
 
     After each block it is filtered again with the new weights. Where that leaves a larger error than before, on a sine
     in a little noise for instance, the step is shortened, and those to come.
@@ -235,10 +236,10 @@ class PBFDAF(FrequencyFilter):
 
     Notes
     -----
-    Per block eight transforms of 2 B real numbers, of some 5 B log2 B operations each, and 14 multiplications a tap;
-    per sample B more for the direct sum. The sample that fills a block does the work of the block (about ten
-    microseconds for 4096 taps and blocks of 256); a real-time loop must have room for it within one sample, or for
-    ``block`` samples at a time.
+    Cost: B multiplications a sample for the direct sum; a block takes eight transforms of 2 B real numbers, about 2 B
+    log2 B multiplications each, and 14 a tap. The sample that fills a block does the work of the block (about ten
+    microseconds for 4096 taps and blocks of 256, a half more where a step has to be shortened); a real-time loop must
+    have room for it within one sample, or take ``block`` samples at a time.
 
     After each block it is filtered again with the new weights. Where that leaves a larger error than before, on a sine
     in a little noise for instance, the step is shortened, and those to come.

@@ -76,7 +76,9 @@ class BenvenisteLMS(_GradientStep):
 
     Notes
     -----
-    `MathewsXieLMS` looks one sample back, `AngFarhangLMS` fades. It costs 5 n multiplications a sample.
+    `MathewsXieLMS` looks one sample back, `AngFarhangLMS` fades.
+
+    Cost: 5 n multiplications a sample for n weights in all.
 
     References
     ----------
@@ -135,7 +137,9 @@ class AngFarhangLMS(_GradientStep):
 
     Notes
     -----
-    It costs 5 n multiplications a sample. On strongly coloured input the errors that are left in weak directions of the
+    Cost: 5 n multiplications a sample for n weights in all.
+
+    On strongly coloured input the errors that are left in weak directions of the
     input alternate, which looks like a step too long: then it ends at its smallest, which should not be too small.
 
     References

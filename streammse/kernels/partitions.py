@@ -384,8 +384,14 @@ def weights(p: Any, s: Any) -> NDArray[np.float64]:
 
 
 def in_time(spectra: NDArray[np.float64], half: int, length: int) -> NDArray[np.float64]:
-    """The taps of all partitions, one behind the other."""
-    return np.concatenate([fourier.samples(one, half)[:length] for one in spectra.reshape(-1, 2 * half)])
+    """The taps of all partitions, one behind the other.
+
+    One that is not constrained now may hold the first tap of the next as well, one place behind its own.
+    """
+    parts = [fourier.samples(one, half) for one in spectra.reshape(-1, 2 * half)]
+    made = np.concatenate([one[:length] for one in parts])
+    made[length::length] += [one[length] for one in parts[:-1]]
+    return made
 
 
 def check_block(block: int) -> None:

@@ -80,7 +80,8 @@ def _stage(s, i, size, z, keep, floor, learn, d, y, a, over, weight):  # type: i
     g = q * under if learn else 0.0
     theta = s[i + THETA * size]
     y += z * theta
-    s[i + THETA * size] = theta + g * (d - y)
+    theta += g * (d - y)
+    s[i + THETA * size] = theta if abs(theta) > TINY else 0.0
     s[i + D * size] = max(information + z * z * over, least) if learn else known
     return y, more, under, g
 
