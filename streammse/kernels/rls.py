@@ -61,7 +61,7 @@ def size(taps: int, references: int) -> int:
     """How many float64 the state takes."""
     n = padded(taps * references)
     behind = padded(line.size(taps, references)) + padded(hearing.NUMBERS * references)
-    return behind + VECTORS * n + triangle_size(n)
+    return int(behind + VECTORS * n + triangle_size(n))
 
 
 @helper
