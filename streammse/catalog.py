@@ -102,6 +102,7 @@ _WHERE = {
     "SMAffineProjection": "filters.affine_projection",
     "KalmanFilter": "filters.kalman",
     "RandomWalkKalman": "filters.random_walk",
+    "ExtendedKalmanFilter": "filters.extended_kalman",
     "KwongJohnstonLMS": "filters.variable_step",
     "MathewsXieLMS": "filters.variable_step",
     "GNGD": "filters.variable_step",

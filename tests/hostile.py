@@ -68,7 +68,9 @@ class Guarded(np.ndarray):
         Guarded.asked += 1
         if Guarded.asked > ENOUGH:
             raise OutsideError("it does not come to an end")
-        if isinstance(at, slice):
+        if isinstance(at, tuple):
+            inside = True  # of a view with rows: numpy looks itself
+        elif isinstance(at, slice):
             inside = 0 <= (at.start or 0) <= self.size and (at.stop is None or -self.size <= at.stop <= self.size)
         else:
             inside = 0 <= int(at) < self.size

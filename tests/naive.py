@@ -989,3 +989,20 @@ def random_walk(x, d, q, r, w, P):
             w = w + k * (desired - w @ u)
             P = P - np.outer(k, u @ P)
     return np.array(out), w, P
+
+
+def extended_kalman(z, f, h, F, H, Q, R, x, P, angles):
+    """Filtered states and the last P: the linear filter at the slopes F(x) and H(x), all observations at once."""
+    states = []
+    for t in range(len(z)):
+        if t > 0:
+            P = F(x) @ P @ F(x).T + Q
+            x = f(x)
+        there = ~np.isnan(z[t])
+        slopes = H(x)[there]
+        e = (z[t] - h(x))[there]
+        e = np.where(angles[there], np.angle(np.exp(1j * e)), e)
+        K = P @ slopes.T @ np.linalg.inv(slopes @ P @ slopes.T + R[np.ix_(there, there)])
+        x, P = x + K @ e, P - K @ slopes @ P
+        states.append(x)
+    return np.array(states), P

@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import covariance, kalman
-from ..kernels.covariance import Form
+from ..kernels import kalman
 from ..kernels.kalman import System, decorrelated
 from ..matrices import Rows, matrix, or_none, spelt_out, table, variances, vector
 from ..node import Array
@@ -163,10 +162,6 @@ class KalmanFilter(Observer):
         n, m = self._states(), self._observations()
         return super().__repr__() if n <= 2 else f"KalmanFilter({n} states, {m} observations)"
 
-    @property
-    def _form(self) -> Form:
-        return covariance.factors if self.square_root else covariance.plain
-
     def _states(self) -> int:
         return len(self.transition)
 
@@ -219,30 +214,8 @@ class KalmanFilter(Observer):
         n = self._states()
         return kalman.steps(self._form, n if n <= kalman.UNROLLED else 0)
 
-    def _places(self) -> kalman.InS:
-        n = self._states()
-        covariance_size = self._form.size(-(-n // 4) * 4)
-        return kalman.InS(*kalman.places_in_s(n, self._observations(), self._controls(), covariance_size))
-
-    def _size(self) -> int:
-        return self._places().end
-
     def _start(self, s: Array) -> None:
         self._system.start(s, self._form)
-
-    @property
-    def covariance(self) -> Array:
-        """The covariance P of the error of ``state``: (n, n)."""
-        n = self._states()
-        return self._form.read(self._s, self._places().P, n, -(-n // 4) * 4)
-
-    @property
-    def gain(self) -> Array:
-        """What each observation of the last sample moves the state by, one by one: (n, m), zeros where missing."""
-        n, m, at = self._states(), self._observations(), self._places()
-        there = self._s[at.V : at.V + m] > 0.0
-        gains = self._s[at.gains : at.gains + m * (-(-n // 4) * 4)].reshape(m, -1)[:, :n]
-        return np.where(there, gains.T, 0.0)
 
     @property
     def settled(self) -> bool:

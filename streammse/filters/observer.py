@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from .. import drive
 from .._jit import Function
-from ..kernels import kalman
+from ..kernels import covariance, kalman
+from ..kernels.covariance import Form
 from ..kernels.settling import EVERY
 from ..node import Array, Denoiser, Index, _row, _Update, same_length, signal
 from ..snapshot import COUNTABLE
@@ -62,15 +63,27 @@ class Observer(Denoiser):
     def _states(self) -> int:
         raise NotImplementedError
 
-    def _places(self) -> kalman.InS:
-        """Where things are in the state."""
-        raise NotImplementedError
-
     def _steps(self) -> kalman.Steps:
         raise NotImplementedError
 
     def _kernel(self) -> Function:
         return self._steps().step if self._inputs() == 1 else self._steps().vector_step
+
+    @property
+    def _form(self) -> Form:
+        return covariance.factors if self._values["square_root"] else covariance.plain
+
+    def _sizes(self) -> tuple[int, int, int, int]:
+        """States, observations, control inputs, numbers that P takes."""
+        n = self._states()
+        return n, self._observations(), self._controls(), self._form.size(-(-n // 4) * 4)
+
+    def _places(self) -> kalman.InS:
+        """Where things are in the state."""
+        return kalman.InS(*kalman.places_in_s(*self._sizes()))
+
+    def _size(self) -> int:
+        return self._places().end
 
     def _inputs(self) -> int:
         return self._observations() + self._controls()
@@ -123,6 +136,20 @@ class Observer(Denoiser):
     def state(self) -> Array:
         """The filtered state, all that was observed so far included: a copy, (n,)."""
         return self._s[kalman.X : kalman.X + self._states()].copy()
+
+    @property
+    def covariance(self) -> Array:
+        """The covariance P of the error of ``state``: (n, n)."""
+        n = self._states()
+        return self._form.read(self._s, self._places().P, n, -(-n // 4) * 4)
+
+    @property
+    def gain(self) -> Array:
+        """What each observation of the last sample moves the state by, one by one: (n, m), zeros where missing."""
+        n, m, at = self._states(), self._observations(), self._places()
+        there = self._s[at.V : at.V + m] > 0.0
+        gains = self._s[at.gains : at.gains + m * (-(-n // 4) * 4)].reshape(m, -1)[:, :n]
+        return np.where(there, gains.T, 0.0)
 
     @property
     def log_likelihood(self) -> float:
