@@ -173,8 +173,6 @@ def _named(filters: Iterable[Predictor] | Mapping[str, Predictor]) -> dict[str, 
     for one in found.values():
         if isinstance(one, type) and issubclass(one, Node):
             raise TypeError(f"expected a filter such as {one.__name__}(), got the class")
-        if isinstance(one, Node) and one._is_complex():
-            raise TypeError(f"compare takes real filters, got {one!r}")
         if not isinstance(one, Predictor) or hasattr(one, "forecast"):
             raise TypeError(f"expected an adaptive filter such as NLMS(taps=32), got {one!r}")
     return found
