@@ -299,7 +299,6 @@ def test_what_is_real_stays_real_and_what_is_refused_says_so() -> None:
         lambda: sm.backtest(np.ones(50), [f], horizon=2, start=20),
         lambda: sm.BOA([f, sm.Naive()]),
         lambda: sm.Runner(f, None, None),
-        lambda: sm.compare([f], np.ones(50), np.ones(50)),
     ):
         with pytest.raises((TypeError, ValueError), match=r"complex=True") as told:
             call()
