@@ -13,7 +13,8 @@ test:  ## the whole suite
 
 soak:  ## the long forms of the tests of faults: minutes to hours
 	$(PYTHON) -m pytest -o addopts= -n 2 -rP tests/soak
-	STREAMMSE_SOAK=1 $(PYTHON) -m pytest tests/test_embedded.py tests/test_warmup.py
+	STREAMMSE_SOAK=1 $(PYTHON) -m pytest tests/test_embedded.py tests/test_warmup.py tests/test_robust_metrics.py \
+		tests/test_laws.py
 
 coverage:  ## with the lines inside compiled kernels, in a throwaway cache
 	cache=$$(mktemp -d) && NUMBA_JIT_COVERAGE=1 STREAMMSE_CACHE=$$cache \

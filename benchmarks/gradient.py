@@ -36,6 +36,7 @@ PYDAPTIVE: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("SignErrorLMS", "SignError", {"step_size": 0.001}),
     ("SignDataLMS", "SignData", {"step_size": 0.01}),
     ("SMNLMS", "SMNLMS", {"gamma_bar": 0.1, "gamma": 1e-3}),
+    ("DCTLMS", "TDomainDCT", {"gamma": 1e-3, "alpha": 0.01, "initial_power": 1.0, "step_size": 0.01}),
     (
         "SMAffineProjection",
         "SMAffineProjection",

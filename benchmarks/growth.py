@@ -20,6 +20,7 @@ import numpy as np
 
 from streammse import catalog
 from streammse.node import Predictor
+from streammse.param import REQUIRED
 
 from . import pages
 from .run import machine
@@ -46,7 +47,7 @@ def filters() -> dict[str, type[Node]]:
 
 def built(cls: type[Node], taps: int) -> Any:
     """With so many taps, and else its defaults; None where there is no such filter."""
-    given = dict(cls._needs)
+    given = {name: value for name, value in cls._needs.items() if cls._params[name].default is REQUIRED}
     try:
         return cls(**(given | {"taps": taps}))
     except ValueError:

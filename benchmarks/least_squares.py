@@ -1,4 +1,4 @@
-"""Recursive least squares: ours, plain C of the same recursion, and padasip; and the rows of the table."""
+"""Recursive least squares: ours, plain C of the same recursion, padasip, pydaptivefiltering; the rows of the table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import streammse as sm
 
 from .rival_c import _at, library
-from .table import Against, Race, _entry, at_most, faster
+from .table import Against, Race, _entry, aim, at_most, faster
 from .timing import Call
 from .workloads import identification
 
@@ -63,8 +63,18 @@ def padasip(taps: int, samples: int) -> dict[str, Call]:
     return {"": Call(lambda: filt.run(d, windows)[0], samples)}
 
 
+def pydaptivefiltering(name: str, taps: int, samples: int) -> dict[str, Call]:
+    """A block, a Python loop over the samples."""
+    import pydaptivefiltering
+
+    data = identification(taps, samples)
+    rates = {"LRLSErrorFeedback": "lambda_factor", "QRRLS": "lamb"}
+    filt = getattr(pydaptivefiltering, name)(taps - 1, **{rates[name]: FORGETTING})
+    return {"": Call(lambda: filt.optimize(data.x, data.d), samples)}
+
+
 def races(part: float) -> list[Race]:
-    """RLS at four lengths."""
+    """RLS at four lengths, and the others at one."""
     entry = partial(_entry, "least_squares")
     found = []
     for taps, long, short, slow in ((8, 5e4, 500, 50), (32, 2e4, 200, 50), (128, 2000, 10, 50), (512, 512, 1, 250)):
@@ -74,4 +84,11 @@ def races(part: float) -> list[Race]:
             Against("padasip", (faster(slow),), entry("padasip", taps, few)),
         )
         found.append(Race(f"RLS block, {taps} taps", entry("ours", "RLS", taps, samples), against))
+    for name, theirs in (("QRRLS", "QRRLS"), ("LatticeRLS", "LRLSErrorFeedback")):
+        rival = Against(
+            "pydaptivefiltering", (faster(50),), entry("pydaptivefiltering", theirs, 32, int(200 * part) + 64)
+        )
+        found.append(Race(f"{name} block, 32 taps", entry("ours", name, 32, int(2e4 * part) + 64), (rival,)))
+    against = (Against("RLS", (aim(1.0),), entry("ours", "RLS", 512, 512)),)
+    found.append(Race("LatticeRLS block, 512 taps", entry("ours", "LatticeRLS", 512, 2048), against))
     return found

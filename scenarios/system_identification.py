@@ -110,7 +110,9 @@ def panels() -> dict[str, Panel]:
                 "AP, order 2": sm.AffineProjection(TAPS, order=2, mu=0.5),
                 "AP, order 8": sm.AffineProjection(TAPS, order=8, mu=0.5),
                 "SM-AP, order 4": sm.SMAffineProjection(TAPS, order=4),
+                "DCT-LMS": sm.DCTLMS(TAPS),
                 "FDAF, blocks of 16": sm.FDAF(TAPS, block=16),
+                "PBFDAF, blocks of 4": sm.PBFDAF(TAPS, block=4),
                 "RLS, 0.99": sm.RLS(TAPS, forgetting=0.99),
             },
         ),
@@ -120,6 +122,7 @@ def panels() -> dict[str, Panel]:
             {
                 "RLS, 0.999": sm.RLS(TAPS),
                 "QR-RLS": sm.QRRLS(TAPS),
+                "lattice RLS": sm.LatticeRLS(TAPS),
                 "robust RLS": sm.RobustRLS(TAPS),
                 "forgetting varies": sm.VariableForgettingRLS(TAPS),
                 "last 256 samples": sm.SlidingWindowRLS(TAPS),
@@ -161,7 +164,7 @@ def theory(one: Any, x: Array, d: Array) -> tuple[Array | None, float | None]:
     if isinstance(one, GradientFilter) and one._rule is fir.steady and one.taps == TAPS:
         predicted = sm.predict_mse(one, x, d)
         return predicted.curve, float(predicted.curve[-x.shape[1] // 4 :].mean())
-    if type(one) in (sm.RLS, sm.QRRLS):
+    if type(one) in (sm.RLS, sm.QRRLS, sm.LatticeRLS):
         return None, NOISE**2 * (1.0 + one.taps * (1.0 - one.forgetting) / (1.0 + one.forgetting))
     if type(one) is sm.SlidingWindowRLS:
         return None, NOISE**2 * (1.0 + one.taps / (one.window - one.taps - 1.0))

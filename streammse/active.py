@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._jit import loop
 from ._jit.instructions import call_step, call_vector_step
+from ._jit.vectors import dot
 from .filters.filtered_x import FilteredX
 from .node import real_array, same_length, signal
 
@@ -23,27 +24,28 @@ class Controlled(NamedTuple):
     output: Array
 
 
-@loop("void(i8[::1],f8[:,::1],f8[:,::1],f8[:,:,::1],f8[::1],f8[:,::1],f8[:,::1])", allocates=False)
+@loop("void(i8[::1],f8[:,::1],f8[:,::1],f8[::1],f8[::1],f8[:,::1],f8[::1])", allocates=False)
 def closed(bound: Any, x: Any, d: Any, path: Any, row: Any, e: Any, y: Any) -> None:
-    """Before y[L - 1:], the output of now, stand those of the L - 1 samples before the first."""
-    length = path.shape[2]
-    for t in range(d.shape[0]):
-        now = t + length - 1
-        for m in range(d.shape[1]):
+    """``path`` holds the last coefficient of each first, ``y`` for each loudspeaker also what it put out before."""
+    samples, microphones = d.shape
+    loudspeakers = bound.size
+    length = path.size // (loudspeakers * microphones)
+    each = y.size // loudspeakers
+    for t in range(samples):
+        for m in range(microphones):
             total = d[t, m]
-            for k in range(bound.size):
-                for j in range(1, length):
-                    total += path[k, m, j] * y[now - j, k]
+            for k in range(loudspeakers):
+                total += dot(path, (k * microphones + m) * length, y, k * each + t, length)
             e[t, m] = total
         for r in range(x.shape[1]):
             row[r] = x[t, r]
-        for m in range(1, d.shape[1]):
+        for m in range(1, microphones):
             row[x.shape[1] + m - 1] = e[t, m]
-        for k in range(bound.size):
+        for k in range(loudspeakers):
             if row.size == 1:
-                y[now, k] = call_step(bound[k], row[0], e[t, 0])
+                y[k * each + t + length - 1] = call_step(bound[k], row[0], e[t, 0])
             else:
-                y[now, k] = call_vector_step(bound[k], row, e[t, 0])
+                y[k * each + t + length - 1] = call_vector_step(bound[k], row, e[t, 0])
 
 
 def _paths(path: ArrayLike, loudspeakers: int, microphones: int) -> Array:
@@ -122,14 +124,16 @@ def active_control(
     xs, ds = signal(x, "x", references), signal(d, "d", microphones)
     same_length(xs, ds, "x", "d")
     paths = _paths(path, many, microphones)
-    y = np.zeros((len(ds) + paths.shape[2] - 1, many))
-    if played is not None and paths.shape[2] > 1:
-        before = signal(played, "played", many).reshape(-1, many)[-(paths.shape[2] - 1) :]
-        y[paths.shape[2] - 1 - len(before) : paths.shape[2] - 1] = before
+    past = paths.shape[2] - 1
+    y = np.zeros((many, past + len(ds)))
+    if played is not None and past:
+        before = signal(played, "played", many).reshape(-1, many)[-past:]
+        y[:, past - len(before) : past] = before.T
     e = np.empty((len(ds), microphones))
     words = [one._bound for one in controllers]  # alive until the loop is done
     bound = np.array([one.ctypes.data for one in words], dtype=np.int64)
     row = np.empty(references + microphones - 1)
-    closed.compiled(bound, xs.reshape(-1, references), ds.reshape(-1, microphones), paths, row, e, y)
-    output = y[paths.shape[2] - 1 :]
-    return Controlled(e[:, 0] if microphones == 1 else e, output[:, 0].copy() if many == 1 else output)
+    last_first = np.ascontiguousarray(paths[..., ::-1]).ravel()
+    closed.compiled(bound, xs.reshape(-1, references), ds.reshape(-1, microphones), last_first, row, e, y.reshape(-1))
+    output = y[:, past:].T.copy()
+    return Controlled(e[:, 0] if microphones == 1 else e, output[:, 0] if many == 1 else output)

@@ -197,7 +197,7 @@ def _run(
     many = d.ndim == 2
     made: Any = bank(one, len(d)) if many else one.clone()
     late, samples = _late(one), d.shape[-1]
-    y = np.empty(d.shape, dtype=np.result_type(x, d))
+    y = np.empty(d.shape, dtype=np.complex128 if one._is_complex() else np.float64)
     distances = np.full(looks.size, np.nan)
     across = many and x.shape[: d.ndim] == d.shape  # else one signal for all
     first = 0

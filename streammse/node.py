@@ -28,6 +28,9 @@ Array = NDArray[np.float64]
 #: where in the state a whole number stands (or several), the least and the largest that it can be
 Index = tuple[int | slice, float, float]
 
+#: parameters, the size of the state, and the header of a snapshot that says both
+Told = tuple[tuple[Any, ...], int, bytes]
+
 
 class _Update:
     """``node.update``: on first use a C-level partial of the compiled call, kept on the node itself."""
@@ -103,9 +106,13 @@ class Node:
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ()
     #: values for parameters that have no default, so that the laws can build it
     _needs: ClassVar[dict[str, Any]] = {}
+    #: parameters of its base that a class does not have
+    _omits: ClassVar[tuple[str, ...]] = ()
     #: for the law that no parameter is dead: parameters with another value of the one named, where a double or a half
     #: of it is not permitted or would not show
     _probes: ClassVar[dict[str, dict[str, Any]]] = {}
+    #: what the last node of this class told of itself
+    _last_told: ClassVar[Told | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -117,6 +124,7 @@ class Node:
                 elif name in found:  # a subclass names another default
                     found[name] = found[name].with_default(value)
                     setattr(base, name, found[name])
+        found = {name: one for name, one in found.items() if name not in cls._omits}
         cls._params = found
         cls._fields = tuple(found)
         cls._slots = {name: k if one.slot is None else one.slot for k, (name, one) in enumerate(found.items())}
@@ -274,10 +282,21 @@ class Node:
     def snapshot(self) -> bytes:
         """Parameters and state as bytes, without pickle; ``restore`` or ``sm.load`` goes on from there, bit for bit."""
         values = tuple(self._values.values())
-        told: tuple[tuple[Any, ...], bytes] | None = self.__dict__.get("_told")
+        told: Told | None = self.__dict__.get("_told")
         if told is None or not all(map(is_, told[0], values)):  # half of the time of a small one
-            told = self._told = values, snapshot.header(type(self)._name(), self._layout, self._values, {"s": self._s})
-        return snapshot.seal(told[1], (self._s,))
+            told = self._told = self._tell(values)
+        return snapshot.seal(told[2], (self._s,))
+
+    def _tell(self, values: tuple[Any, ...]) -> Told:
+        """The header for these parameters, that of the last node of this class where it had the very same."""
+        cls, size = type(self), self._s.size
+        last: Told | None = cls.__dict__.get("_last_told")
+        if last is not None and last[1] == size and all(map(is_, last[0], values)):
+            return last
+        told = values, size, snapshot.header(cls._name(), self._layout, self._values, {"s": self._s})
+        if all(map(snapshot.small, values)):  # a class keeps no nodes alive
+            cls._last_told = told
+        return told
 
     def restore(self, data: bytes) -> Self:
         """Take over a snapshot of a node of the same class and parameters. Returns self.
@@ -300,7 +319,12 @@ class Node:
         values, mine = stored.params, {key: snapshot.plain(value) for key, value in self._values.items()}
         if values == mine:
             return
-        theirs = {key: values[key] if key in values else snapshot.plain(self._params[key].default) for key in mine}
+        theirs = {
+            key: snapshot.completed(self._values[key], values[key])
+            if key in values
+            else snapshot.plain(self._params[key].default)
+            for key in mine
+        }
         what = [
             f"{key}={theirs[key]!r} instead of {mine[key]!r}"
             for key in mine

@@ -19,8 +19,10 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
+from json.encoder import encode_basestring_ascii
 from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
@@ -66,6 +68,23 @@ def plain(value: Any) -> Any:
     return value
 
 
+def completed(value: Any, theirs: Any) -> Any:
+    """A parameter as a snapshot has it, with those of nodes within it that were not known then: at their defaults."""
+    if isinstance(value, tuple) and isinstance(theirs, list) and len(value) == len(theirs):
+        return [completed(one, other) for one, other in zip(value, theirs, strict=True)]
+    if not hasattr(value, "_values") or not isinstance(theirs, dict) or not isinstance(theirs.get("params"), dict):
+        return theirs
+    params = dict(theirs["params"])
+    for key, one in value._values.items():
+        params[key] = completed(one, params[key]) if key in params else plain(value._params[key].default)
+    return {**theirs, "params": params}
+
+
+def small(value: Any) -> bool:
+    """Whether a parameter is a number, a word or an object that writes itself, and no node."""
+    return type(value) in _AS_IT_IS or hasattr(value, "plain")
+
+
 def alike(mine: Any, theirs: Any) -> bool:
     """Whether two parameters as ``plain`` writes them are the same, whichever version wrote them."""
     if isinstance(mine, list) and isinstance(theirs, list):
@@ -82,14 +101,38 @@ def dump(name: str, layout: int, values: Mapping[str, Any], arrays: Mapping[str,
 
 
 def header(name: str, layout: int, values: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
-    """The part of it that stays as long as the parameters do."""
-    told = {
-        "name": name,
-        "layout": layout,
-        "params": {key: plain(value) for key, value in values.items()},
-        "arrays": {key: array.shape for key, array in arrays.items()},
-    }
-    return _encode(told).encode()
+    """The part of it that stays as long as the parameters do.
+
+    JSON in one line, put together by hand: json takes longer for its dictionary than all the rest of a snapshot.
+    """
+    params = ",".join([f"{_quoted(key)}:{_WRITERS.get(type(value), _told)(value)}" for key, value in values.items()])
+    shapes = ",".join([f"{_quoted(key)}:[{','.join(map(str, array.shape))}]" for key, array in arrays.items()])
+    text = f'{{"name":{_quoted(name)},"layout":{layout},"params":{{{params}}},"arrays":{{{shapes}}}}}'
+    return text.encode()
+
+
+def _told(value: Any) -> str:
+    value = plain(value)
+    if type(value) is list:
+        return f"[{','.join([_WRITERS.get(type(one), _told)(one) for one in value])}]"
+    return _encode(value)
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        raise ValueError(f"Out of range float values are not JSON compliant: {value!r}")
+    return float.__repr__(value)
+
+
+_quoted = cache(_encode)
+#: how a parameter is written, by its type; others as ``plain`` says
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    float: _number,
+    int: int.__repr__,
+    str: encode_basestring_ascii,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: "null"}.__getitem__,
+}
 
 
 def seal(text: bytes, arrays: Iterable[Array]) -> bytes:

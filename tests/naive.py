@@ -652,6 +652,38 @@ def rls(rows, d, prior, keep=lambda e, q: 1.0, weigh=lambda e, d: 1.0):
     return np.array(out), w
 
 
+def fast_transversal(x, d, taps, forgetting, energy):
+    """The stabilised fast transversal filter, one input: outputs until they are no numbers any more or absurd.
+
+    D. T. M. Slock and T. Kailath, "Numerically stable fast transversal filters for recursive least squares adaptive
+    filtering", IEEE Trans. Signal Processing 39, 1991, pp. 92-114; with their 1.5, 2.5 and 1 for the feedback.
+    """
+    w, forward, backward, gain = np.zeros((4, taps))
+    line, before, now = np.zeros(taps + 1), 1.0, 1.0
+    ahead = behind = energy
+    out = []
+    for value, wanted in zip(x, d, strict=True):
+        line = np.concatenate([[value], line[:-1]])
+        e = line[0] - forward @ line[1:]
+        longer = np.concatenate([[0.0], gain]) + e / (forgetting * ahead) * np.concatenate([[1.0], -forward])
+        both = before + longer[0] * e
+        forward = forward + gain * (e / before)
+        ahead = 1.0 / (1.0 / (forgetting * ahead) - longer[0] ** 2 / both)
+        last = longer[-1]
+        computed, summed = forgetting * behind * last, line[-1] - backward @ line[:-1]
+        one, two = 1.5 * summed - 0.5 * computed, 2.5 * summed - 1.5 * computed
+        now = both - last * summed
+        gain = longer[:-1] + last * backward
+        behind = forgetting * behind + two * two / now
+        backward = backward + gain * (one / now)
+        before = 1.0 + gain @ line[:-1]
+        out.append(w @ line[:-1])
+        w = w + gain * ((wanted - out[-1]) / before)
+        if not abs(out[-1]) < 1e6 * (1.0 + abs(wanted)):
+            break
+    return np.array(out)
+
+
 def normalised(x, d, taps, regulariser, update):
     """Outputs, and the weights (m, taps), of ``update(w, u, e, energy, floor, P) -> w``; P the power of d so far.
 
@@ -730,14 +762,15 @@ def block_nlms(x, d, taps, block, mu, regulariser, smoothing, windows, length):
         y[m * block : (m + 1) * block] = lines @ w
         error = d[m * block : (m + 1) * block] - lines @ w
         ends = [at + block - k * block for k in range(min(windows, m + 1))]
-        energy = np.mean([np.sum(padded[end - length : end] ** 2) for end in ends]) * windows * taps / windows / length
+        counted = max(taps, block)
+        energy = np.mean([np.sum(padded[end - length : end] ** 2) for end in ends]) * counted / length
         average = smoothing * average + (1.0 - smoothing) * energy
         now = np.mean(padded[at : at + block] ** 2)
         count = count + 1 if power else 1
         power = power + (min(now, 100.0 * power) - power) / count if power else now
         gradient = np.nan_to_num(error) @ lines
         if not np.isnan(error).all():
-            w = w + mu * gradient / (max(average, energy) + regulariser * taps * power)
+            w = w + mu * gradient / (max(average, energy) + regulariser * counted * power)
     return y, w
 
 
@@ -754,6 +787,13 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
         time[min(block, taps - k * block) :] = 0.0
         return F @ time
 
+    def learnt(W, step, turn):
+        W = W + step
+        for k in range(parts):
+            if constraint == "full" or (constraint == "round-robin" and k == turn):
+                W[k] = cut(W[k], k)
+        return W
+
     W, X = np.zeros((parts, block), complex), np.zeros((parts, block), complex)
     average, power, caution, turn = np.zeros(block), 0.0, 1.0, 0
     padded, y = np.concatenate([np.zeros(block), x]), np.zeros(len(x) // block * block)
@@ -767,17 +807,94 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
         level = np.mean(padded[(m + 1) * block :][:block] ** 2)
         power += (level - power) / (m + 1)
         G = caution * mu * E / (np.maximum(average, energy) + regulariser * block * parts * power)
-        W = W + np.conj(X) * G
         turn = (turn + 1) % parts
-        for k in range(parts):
-            if constraint == "full" or (constraint == "round-robin" and k == turn):
-                W[k] = cut(W[k], k)
+        W = learnt(W, np.conj(X) * G, turn)
         before, after = np.sum((wanted - now) ** 2), np.sum((wanted - back((X * W).sum(axis=0))[block:]) ** 2)
         if after <= before or after <= 1e-24 * np.sum(wanted**2):
             caution = min(1.0, 1.1 * caution)
+        elif after < 1.25 * before:
+            caution /= 1.1
         else:
-            caution /= 1.1 if after < 1.25 * before else 1.0 + np.sqrt(after / before)
-    return y, np.concatenate([back(one)[:block] for one in W])[:taps], caution
+            shrunk = 1.0 / (1.0 + np.sqrt(after / before))
+            W, caution = learnt(W, (shrunk - 1.0) * np.conj(X) * G, turn), caution * shrunk
+    time = [back(one) for one in W]
+    w = np.concatenate([one[:block] for one in time])
+    w[block::block] += [one[block] for one in time[:-1]]  # where the next partition begins
+    return y, w[:taps], caution
+
+
+def echo(far, mic, taps, block, mu, drift, regulariser):
+    """Both filters of the echo canceller by the definition; the outputs, the weights, how often they were taken."""
+    parts, n, keep = -(-taps // block), 2 * block, np.exp(-block / 2560.0)
+    F = np.exp(-2j * np.pi * np.outer(np.arange(block) + 0.25, np.arange(n)) / block)
+
+    def back(X):
+        return np.real(np.conj(F).T @ X) / block
+
+    def cut(X, k):
+        time = back(X)
+        time[min(block, taps - k * block) :] = 0.0
+        return F @ time
+
+    def padded(e):
+        return F @ np.concatenate([np.zeros(block), e])
+
+    X, W, V = (np.zeros((parts, block), complex) for _ in range(3))
+    U, noise, average, power, careful, fast, heard, turn, taken = np.zeros((parts, block)), 0, 0, 0, 0, 0, 0, 0, 0
+    x, clean = np.concatenate([np.zeros(block), far]), np.zeros(len(mic) // block * block)
+    for m in range(len(mic) // block):
+        at = slice(m * block, (m + 1) * block)
+        X = np.concatenate([[F @ x[m * block : m * block + n]], X[:-1]])
+        e, f = (mic[at] - back((X * one).sum(axis=0))[block:] for one in (W, V))
+        clean[at], square = e, np.abs(X) ** 2
+        power += (np.mean(far[at] ** 2) - power) / (m + 1)
+        careful, fast = keep * careful + np.sum(e**2), keep * fast + np.sum(f**2)
+        heard = keep * heard + np.sum(mic[at] ** 2)
+        R, E, H = 0.5 * np.sum(square * U, axis=0), padded(e), padded(f)
+        noise = 0.6 * noise + 0.4 * np.abs(E) ** 2
+        energy = 0.5 * np.sum(square, axis=0) * parts / min(m + 1, parts)
+        average = 0.9 * average + 0.1 * energy
+        H = mu * H / (np.maximum(average, energy) + regulariser * block * parts * power)
+        V = V + np.conj(X) * H
+        W = W + U * np.conj(X) * E / (R + noise)
+        U = (1.0 - drift) * U * np.maximum(1.0 - 0.5 * square * U / (R + noise), 0.0) + drift * np.abs(W) ** 2
+        if not taken:
+            U = U + drift * np.abs(V) ** 2
+        if fast < 0.5 * careful:
+            U, W, noise = np.maximum(U, np.abs(V - W) ** 2), V.copy(), np.abs(padded(f)) ** 2
+            careful, taken = fast, taken + 1
+        elif fast > 4.0 * careful:
+            V, fast = W.copy(), careful
+        if careful > 4.0 * heard:
+            W, V, U, careful, fast = 0.0 * W, 0.0 * V, 0.0 * U, heard, heard
+        turn = (turn + 1) % parts
+        V[turn], W[turn] = cut(V[turn], turn), cut(W[turn], turn)
+        W[0] = cut(W[0], 0)
+    time = [back(one) for one in W]
+    w = np.concatenate([one[:block] for one in time])
+    w[block::block] += [one[block] for one in time[:-1]]  # where the next partition begins
+    return clean, w[:taps], taken
+
+
+def dct_lms(x, d, taps, mu, memory, regulariser):
+    """DCT-LMS by the definition: the whole transform anew for every sample; x is (T, m). Weights of the samples."""
+    m = x.shape[1]
+    k = np.arange(taps)[:, None]
+    C = np.cos(np.pi * k * (2 * np.arange(taps) + 1) / (2 * taps)) * np.sqrt(np.where(k == 0, 1.0, 2.0) / taps)
+    W, power, level, heard, y = np.zeros((m, taps)), np.zeros((m, taps)), 0.0, 0, np.zeros(len(x))
+    lines = np.zeros((m, taps))
+    for n in range(len(x)):
+        lines = np.column_stack([x[n], lines[:, :-1]])
+        for value in x[n]:
+            heard += 1
+            level += (min(value**2, 100.0 * level if level else np.inf) - level) / heard
+        c = lines @ C.T
+        power += max(1.0 / memory, m / heard) * (c**2 - power)
+        over = c / (power + regulariser * level)
+        y[n] = np.sum(W * c)
+        if not np.isnan(d[n]):
+            W = W + mu * (d[n] - y[n]) * over / max(m * taps, np.sum(c * over))
+    return y, W @ C
 
 
 def park_miller(seed, samples):

@@ -87,3 +87,14 @@ def test_it_comes_with_a_picture(tmp_path):
 def test_what_cannot_be_compared_is_named(filters, error, words):
     with pytest.raises(error, match=words):
         sm.compare(filters, *signals())
+
+
+def test_complex_filters():
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal(T) + 1j * rng.standard_normal(T)
+    plant = PLANT * np.exp(1j * np.arange(3))
+    d = np.convolve(x, plant.conj())[:T] + 0.01 * (rng.standard_normal(T) + 1j * rng.standard_normal(T))
+    found = sm.compare([sm.NLMS(3, mu=0.2, complex=True)], x, d, plant=plant, window=20)
+    assert found.floor == pytest.approx(2e-4, rel=0.1)
+    assert found.table["steady_state"][0] == pytest.approx(found.floor, rel=0.2)
+    assert found.table["misalignment"][0] < -40.0

@@ -13,6 +13,7 @@ import threading
 import time
 import tracemalloc
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numba
@@ -331,32 +332,43 @@ def test_realtime_of_several_threads_ends_with_the_last() -> None:
     assert gc.isenabled()
 
 
-@pytest.mark.parametrize("case", _firsts(), ids=str)
-def test_no_call_allocates(case: Case) -> None:
-    """What Python allocates during a thousand calls and does not give back: nothing."""
-    node = case.make()
-    more = extras(node, 200)
-    arguments = [
-        tuple(column)
-        for column in zip(*(a.tolist() if a.ndim == 1 else list(a) for a in signals(node, 200)), strict=True)
-    ]
-    assert not more
-    update = node.update
-    for one in arguments:
-        update(*one)
-    with sm.realtime(node):
-        tracemalloc.start()
-        try:
-            for one in arguments[:50]:
-                update(*one)
-            before, _ = tracemalloc.get_traced_memory()
-            for _ in range(5):
-                for one in arguments:
+@pytest.fixture(scope="class")
+def quiet() -> Iterator[None]:
+    """One ``realtime`` around all: it collects whatever the suite holds, which is not asked for at every node."""
+    with sm.realtime():
+        yield
+
+
+@pytest.mark.usefixtures("quiet")
+class TestCalls:
+    """What a call leaves behind."""
+
+    @pytest.mark.parametrize("case", _firsts(), ids=str)
+    def test_no_call_allocates(self, case: Case) -> None:
+        """What Python allocates during a thousand calls and does not give back: nothing."""
+        node = case.make()
+        more = extras(node, 200)
+        arguments = [
+            tuple(column)
+            for column in zip(*(a.tolist() if a.ndim == 1 else list(a) for a in signals(node, 200)), strict=True)
+        ]
+        assert not more
+        update = node.update
+        for one in arguments:
+            update(*one)
+        with sm.realtime(node):
+            tracemalloc.start()
+            try:
+                for one in arguments[:50]:
                     update(*one)
-            after, _ = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-    assert after - before < 512  # two floats that a loop variable may hold, not something for each of 1000 calls
+                before, _ = tracemalloc.get_traced_memory()
+                for _ in range(5):
+                    for one in arguments:
+                        update(*one)
+                after, _ = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+        assert after - before < 512  # two floats that a loop variable may hold, not something for each of 1000 calls
 
 
 def test_resident_memory_stays(tmp_path: Path) -> None:

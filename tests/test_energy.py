@@ -86,19 +86,18 @@ def test_lms_never_amplifies_what_disturbs_it(kind: str, share: float) -> None:
     assert (spent <= granted * (1.0 + 1e-12)).all()
 
 
-def test_the_bound_of_lms_is_tight_and_that_of_a_longer_step_is_not_kept() -> None:
-    """The worst disturbance, v = -e_a, makes of any input an equality: nothing is learnt, and the weights are not."""
-    x, _ = signals("white", 200)
+def test_the_bound_of_lms_is_tight_and_a_longer_step_breaks_it() -> None:
+    """v = -X w_o hides the path: nothing is learnt, and what is spent is nearly all that is granted."""
+    x, v = signals("white", 2000)
     truth = np.linspace(1.0, -1.0, N)
     lines = np.lib.stride_tricks.sliding_window_view(np.concatenate([np.zeros(N - 1), x]), N)[:, ::-1]
     clean = lines @ truth
     peak = np.max(np.sum(lines**2, axis=1))
-    y = sm.LMS(N, 1.0 / peak).run(x, 0.0 * clean)  # d = 0 is what that disturbance leaves: v = -clean
-    assert np.array_equal(y, np.zeros(200))
-    assert np.sum((clean - y) ** 2) == pytest.approx(np.sum(clean**2), rel=1e-15)
-    f, rng = sm.LMS(N, 6.0 / peak), np.random.default_rng(0)
+    y = sm.LMS(N, 1.0 / peak).run(x, np.zeros(2000))
+    spent, granted = np.sum((clean - y) ** 2), truth @ truth * peak + np.sum(clean**2)
+    assert 0.97 < spent / granted <= 1.0
+    f = sm.LMS(N, 6.0 / peak)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        v = rng.choice([-1.0, 1.0], 200)
         spent = np.cumsum((clean - f.run(x, clean + v)) ** 2)
     assert (spent > truth @ truth * peak / 6.0 + np.cumsum(v**2)).any()

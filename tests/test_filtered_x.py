@@ -220,3 +220,10 @@ def test_the_online_one_has_one_microphone_and_survives_silence() -> None:
     np.testing.assert_allclose(f.model, [0.0, 0.8], atol=1e-3)
     assert np.std(output) == pytest.approx(0.05, rel=0.05)
     assert not f.weights.any()
+
+
+def test_a_constant_reference_controls_a_constant() -> None:
+    f = sm.FilteredXNLMS(taps=8, mu=0.1, secondary=[0.0, 0.5, 0.5])
+    error, output = sm.active_control(f, np.ones(5000), np.full(5000, 3.0), [0.0, 0.5, 0.5])
+    assert np.abs(error[-100:]).max() < 1e-9
+    np.testing.assert_allclose(output[-100:], -3.0, atol=1e-9)

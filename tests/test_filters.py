@@ -97,7 +97,8 @@ def test_block_is_stream_for_every_length(name: str, references: int) -> None:
     samples = 160
     x, d = path(samples, references)
     x = flat(x)
-    for taps in (*range(1, 41), 128):
+    # every rest of the lanes; of several references, which go through the same loops, fewer
+    for taps in (*range(1, 41), 128) if references == 1 else (*range(1, 10), 15, 16, 17, 31, 33, 40, 128):
         a, b = build(name, taps, references), build(name, taps, references)
         first = a.run(x[:100], d[:100])
         np.testing.assert_array_equal(np.concatenate([first, a.run(x[100:], d[100:])]), stream(b, x, d))

@@ -68,7 +68,7 @@ def on_time(f: sm.PBFDAF | sm.FDAF, x: np.ndarray, d: np.ndarray) -> np.ndarray:
     return f.run(np.append(x, np.zeros(f.latency)), np.append(d, np.full(f.latency, np.nan)))[f.latency :]
 
 
-@pytest.mark.parametrize(("taps", "block"), [(12, 5), (24, 24), (100, 28)])
+@pytest.mark.parametrize(("taps", "block"), [(12, 5), (24, 24), (100, 28), (6, 25)])
 def test_fdaf_is_block_lms(taps: int, block: int) -> None:
     x, d, _ = room(taps, 40 * block)
     d[3 * block : 4 * block] = d[60:63] = np.nan
@@ -208,16 +208,17 @@ HARD = {
 def test_inputs_of_few_lines_do_not_make_it_diverge(name: str, mu: float) -> None:
     t = np.arange(40_000.0)
     x = HARD[name](t, np.random.default_rng(1))
-    d = np.convolve(x, room(256, 10)[2])[: t.size]
+    d = np.convolve(x, room(64, 10)[2])[: t.size]
     for f in (
         sm.FDAF(256, block=64, mu=mu),
+        sm.FDAF(64, block=256, mu=mu),
         sm.FDAF(256, block=256, mu=mu),
         sm.PBFDAF(256, block=32, mu=mu),
         sm.PBFDAF(256, block=128, mu=mu, constraint="full"),
     ):
         error = d[: t.size - f.latency] - f.run(x, d)[f.latency :]
         assert np.abs(error).max() < 10.0 * np.abs(d).max(), f
-        assert np.mean(error[-3000:] ** 2) < 0.01 * np.mean(d**2), f
+        assert np.mean(error[-3000:] ** 2) < (0.01 if f.block <= f.taps else 0.5) * np.mean(d**2), f
         assert np.linalg.norm(f.weights) < 3.0, f
 
 
@@ -257,7 +258,5 @@ def test_what_breaks_others(f: sm.FDAF | sm.PBFDAF) -> None:
 def test_what_it_does_not_take() -> None:
     with pytest.raises(ValueError, match="block must be a power of two, got 48"):
         sm.PBFDAF(96, block=48)
-    with pytest.raises(ValueError, match="block must be at most taps=32, got 64"):
-        sm.FDAF(32, block=64)
     with pytest.raises(ValueError, match="more than there is room for"):
         sm.FDAF(10**15)

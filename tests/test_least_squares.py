@@ -121,7 +121,9 @@ def nasty(samples: int) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", list(nasty(8)))
-@pytest.mark.parametrize("make", [sm.RLS, sm.RobustRLS, sm.VariableForgettingRLS, sm.QRRLS, sm.SlidingWindowRLS])
+@pytest.mark.parametrize(
+    "make", [sm.RLS, sm.RobustRLS, sm.VariableForgettingRLS, sm.QRRLS, sm.SlidingWindowRLS, sm.LatticeRLS]
+)
 def test_hard_inputs(name: str, make) -> None:
     x = nasty(12_000)[name]
     d = lfilter(PATH, [1.0], x)
@@ -132,9 +134,20 @@ def test_hard_inputs(name: str, make) -> None:
     assert np.isfinite(f.s).all()
     size = np.sqrt(np.mean(x[-1000:] ** 2))
     assert np.sqrt(np.mean(e[-500:] ** 2)) < 4e-3 * size
-    assert np.abs(f.s[f.s != 0.0]).min() > 1e-300  # subnormal numbers take a hundred times as long
     white, wanted = path(1500, seed=9, noise=0.0)  # and what it did not hear before it can still learn
     assert np.abs(wanted - f.run(size * white, size * wanted) / size)[-100:].max() < 1e-3
+
+
+@pytest.mark.parametrize("make", [sm.RLS, sm.RobustRLS, sm.VariableForgettingRLS, sm.QRRLS, sm.LatticeRLS])
+def test_no_subnormal_numbers_stay_in_the_state(make) -> None:
+    """They take a hundred times as long: weights that decay end before, and an input so small is none."""
+    x, d = path(13_000)
+    d[1000:] = 0.0
+    x[12_000:] *= 1e-310
+    f = make(8, 0.9)
+    for k in range(0, 13_000, 100):
+        f.run(x[k : k + 100], d[k : k + 100])
+        assert np.abs(f.s[f.s != 0.0]).min() > 1e-300
 
 
 def test_a_spike_is_forgotten_within_the_memory() -> None:
@@ -300,11 +313,12 @@ def test_a_window_is_least_squares_over_it(taps: int, window: int, references: i
     d = rows @ rng.standard_normal(taps * references) + 0.1 * rng.standard_normal(300)
     d[150:160] = np.nan
     f = sm.SlidingWindowRLS(taps, window, references=references, regulariser=1e-9)
+    taught = np.flatnonzero(~np.isnan(d))
     for t in range(300):
         f.update(x[t] if references > 1 else x[t, 0], d[t])
-        now = np.arange(t - window + 1, t + 1)
-        if t > window and not 150 <= t < 160 + window:
-            wanted = np.linalg.lstsq(rows[now], d[now], rcond=None)[0]
+        last = taught[taught <= t][-window:]
+        if len(last) == window:
+            wanted = np.linalg.lstsq(rows[last], d[last], rcond=None)[0]
             np.testing.assert_allclose(f.weights.ravel(), wanted, rtol=0, atol=1e-8)
 
 
@@ -327,3 +341,33 @@ def test_a_window_that_tells_nothing_leaves_the_weights() -> None:
     np.testing.assert_allclose(f.weights, PATH, atol=1e-4)
     f.run(np.ones(1000))  # and no d
     np.testing.assert_allclose(f.weights, PATH, atol=1e-4)
+
+
+@pytest.mark.parametrize("taps", [1, 5, 16])
+@pytest.mark.parametrize("forgetting", [1.0, 0.98])
+def test_the_lattice_is_least_squares(taps: int, forgetting: float) -> None:
+    """Outputs and weights are those of the recursion with all of P, where d is missing with its own output for d."""
+    x, d = path(500, colour=0.9)
+    f = sm.LatticeRLS(taps, forgetting)
+    first = 0.01 * x[0] ** 2 * forgetting ** -np.arange(taps)
+    d[200:230] = np.nan
+    y = f.run(x, d)
+    d[200:230] = y[200:230]
+    out, w = naive.rls(naive.regressors(x[:, None], taps), d, first, keep=lambda e, q: forgetting)
+    np.testing.assert_allclose(y, out, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(f.weights, w, rtol=0, atol=1e-10)
+    assert f.unlearnt == 30
+
+
+def test_the_weights_of_a_lattice_can_be_set() -> None:
+    x, d = path(300, noise=0.01)
+    f = sm.LatticeRLS(5, 0.99)
+    f.run(x, d)
+    f.weights = -PATH
+    np.testing.assert_allclose(f.weights, -PATH, atol=1e-12)
+    np.testing.assert_allclose(f.run(x), -lfilter(PATH, [1.0], np.concatenate([x, x]))[300:], atol=1e-11)
+    np.testing.assert_allclose(f.weights, -PATH, atol=1e-11)
+    with pytest.raises(ValueError, match=r"weights must have shape \(5,\), got \(4,\)"):
+        f.weights = PATH[:4]
+    with pytest.raises(ValueError, match="weights must be finite"):
+        f.weights = np.full(5, np.inf)

@@ -162,7 +162,7 @@ def test_hum_is_for_the_canceller_that_knows_it() -> None:
     least = min(errors.values())
     assert least < 0.02 * np.mean(hum**2)
     ours = np.mean((sm.HumCanceller(500).run(beats + hum) - beats)[last] ** 2)
-    assert ours < 0.3 * least
+    assert ours < 0.5 * least
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -206,3 +206,13 @@ def test_what_cannot_be_is_refused() -> None:
         sm.SHARF(smoothing=[np.inf])
     with pytest.raises(TypeError, match="radius is fixed|radius"):
         sm.OutputError(radius="wide")
+
+
+@pytest.mark.parametrize("cls", EVERY)
+def test_a_constant_is_matched_and_silence_fades_to_nothing(cls: type[RecursiveFilter]) -> None:
+    f = cls(taps=3, poles=2)
+    y = f.run(np.ones(20_000), np.full(20_000, 3.0))
+    np.testing.assert_allclose(y[-100:], 3.0, atol=1e-3)
+    y = f.run(np.zeros(400_000), np.zeros(400_000))  # would end in numbers without digits, which are slow
+    small = np.abs(f.s[f.s != 0.0])
+    assert small.min(initial=1.0) > 1e-307

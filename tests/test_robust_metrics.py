@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from streammse.kernels.window import HEAD
 from . import naive
 
 NAN, INF = math.nan, math.inf
+SOAK = os.environ.get("STREAMMSE_SOAK", "") not in ("", "0")
 rng = np.random.default_rng(8)
 
 #: errors that meet each other again, of every scale, and none at all
@@ -242,7 +244,7 @@ def test_trimmed_capacity_is_counted() -> None:
 
 
 @given(streams(DIRTY, (*HOLDING, *COUNTING)), st.sampled_from([1, 2, 3]), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 if SOAK else 60, deadline=None)
 def test_median_of_means_over_every_window(stream: Any, blocks: int, extra: bool) -> None:
     d, x, over, more = stream
     if not over.keys() & {"window", "seconds"}:

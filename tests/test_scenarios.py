@@ -203,6 +203,38 @@ def test_files_verdict_and_status(
     assert "MISSED: " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("name", "seed"), [("QPSK", 0), ("16-QAM", 0), ("16-QAM", 1)])
+def test_channel_equaliser_reaches_its_figures(name: str, seed: int) -> None:
+    channel = scenario("channel_equaliser")
+    told_ = channel.story(name, seed)
+    outputs = told_.outputs
+    ours = outputs[channel.OURS]
+    assert told_.reached
+    assert 0 < told_.taken_over < channel.SYMBOLS // 2
+    assert outputs[channel.RAW].wrong > (0.005 if name == "QPSK" else 0.3)  # the eye is shut
+    assert abs(ours.error - outputs[channel.TOLD].error) < 0.1  # decisions are as good as the symbols
+    assert ours.error < outputs[channel.RAW].error - 7.0
+    if name == "16-QAM":
+        assert ours.error < outputs[channel.BLIND].error - 2.0
+    squares = np.abs(ours.samples - ours.sent) ** 2
+    assert ours.rolling[-1] == pytest.approx(squares[-channel.WINDOW :].mean(), rel=1e-9)
+
+
+def test_channel_equaliser_writes_what_it_promises(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = scenario("channel_equaliser")
+    channel.main(tmp_path)
+    assert [line[:8] for line in capsys.readouterr().out.strip().splitlines()[-2:]] == ["reached:"] * 2
+    assert len((tmp_path / "equalised.csv").read_text().splitlines()) == 1 + channel.SYMBOLS
+    assert (tmp_path / "channel-equaliser.png").stat().st_size > 50_000
+    monkeypatch.setattr(channel, "SHORT_OF", -1.0)
+    with pytest.raises(SystemExit) as left:
+        channel.main(tmp_path)
+    assert left.value.code == 1
+    assert "MISSED: " in capsys.readouterr().out
+
+
 def test_airline_backtest_reaches_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     airline = scenario("airline_backtest")
     told_ = airline.story()
@@ -311,3 +343,40 @@ def test_system_identification_meets_theory(tmp_path: Path) -> None:
     assert found["RLS, 0.99"].steady < found["NLMS, mu = 0.3"].steady
     identification.picture(found, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 50_000
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_echo_cancel_reaches_its_figures(seed: int) -> None:
+    echo, story = told("echo_cancel", seed)
+    ours = story.outputs[echo.OURS]
+    assert story.reached
+    talking = slice(echo.TALK[0] * echo.RATE, echo.TALK[1] * echo.RATE)
+    assert np.std(story.near[talking]) == pytest.approx(np.std(story.echo), rel=0.01)  # as loud as the echo
+    assert not story.near[: echo.TALK[0] * echo.RATE].any()
+    for name in (echo.TIME, *echo.FIXED):  # it is as hard as it must be
+        assert story.outputs[name].phases["both talk"] < 12.0
+    assert abs(ours.phases["alone"] - story.outputs[echo.BOUND].phases["alone"]) < 5.0
+    assert story.told_delay == story.delay == round(echo.RATE / echo.SOUND * np.linalg.norm(
+        np.subtract(echo.AFTER, echo.SOURCE)
+    ))  # fmt: skip
+    whole = echo.sm.EchoCanceller(taps=echo.TAPS, block=echo.BLOCK).run(story.far, story.microphone)
+    np.testing.assert_array_equal(whole, ours.clean)  # block by block is the same
+
+
+def test_echo_cancel_files_verdict_and_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scipy.io import wavfile
+
+    echo, story = told("echo_cancel", 0)
+    monkeypatch.setattr(echo, "story", lambda: story)
+    echo.main(tmp_path)
+    assert capsys.readouterr().out.strip().splitlines()[-1].startswith("reached: ")
+    assert (tmp_path / "echo-cancel.png").stat().st_size > 50_000
+    rate, clean = wavfile.read(tmp_path / "clean.wav")
+    assert (rate, clean.shape) == (echo.RATE, story.far.shape)
+    monkeypatch.setattr(echo, "AHEAD", 100.0)
+    with pytest.raises(SystemExit) as left:
+        echo.main(tmp_path)
+    assert left.value.code == 1
+    assert "MISSED: " in capsys.readouterr().out

@@ -24,7 +24,7 @@ import streammse as sm
 from streammse import snapshot
 from streammse.node import Node
 
-from .cases import all_cases, extras, signals
+from .cases import Case, all_cases, extras, signals
 from .hostile import VALUES, forged, opened, sealed, survives
 from .stored import FOLDER, STORED, series
 
@@ -65,6 +65,28 @@ def test_the_newest_files_are_of_todays_format() -> None:
         assert struct.unpack_from("<H", stored, 4)[0] == snapshot.FORMAT, "write new files: see tests/stored.py"
         assert {**told, "params": 0} == {**now, "params": 0}, "write new files: see tests/stored.py"
         np.testing.assert_allclose(np.frombuffer(body), np.frombuffer(state), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", all_cases(), ids=str)
+def test_a_header_is_what_json_writes(case: Case) -> None:
+    node = case.make()
+    told = snapshot.header("µ", 3, node._values, {"s": node._s, "t": np.zeros((2, 3))})
+    params = {key: snapshot.plain(value) for key, value in node._values.items()}
+    shapes = {"s": node._s.shape, "t": (2, 3)}
+    body = {"name": "µ", "layout": 3, "params": params, "arrays": shapes}
+    assert told == json.dumps(body, separators=(",", ":")).encode()
+
+
+def test_nodes_of_one_class_share_a_header_only_where_it_is_the_same() -> None:
+    one, two, other = sm.NLMS(taps=4, mu=0.3), sm.NLMS(taps=4, mu=0.3), sm.NLMS(taps=5, mu=0.3)
+    for node in (one, two, other, one, sm.NLMS(taps=4, mu=0.25), two, sm.LMS(taps=4), other):
+        assert sm.load(node.snapshot()).params == node.params
+    assert one._told is two._told
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        snapshot.header("x", 1, {"a": float("nan")}, {})
+    experts = [sm.Naive(), sm.SES(alpha=0.5)]
+    sm.BOA(experts).snapshot()
+    assert sm.BOA._last_told is None  # it would keep the experts alive
 
 
 # What is wrong is named.

@@ -128,13 +128,14 @@ class Writer:
         return [Value(self.builder, lanes(pairs[i], pairs[i + 2], half)) for half in (low, high) for i in (0, 1)]
 
 
-def elementwise(expression: Callable[..., Any], arrays: int, numbers: int = 0) -> Intrinsic:
+def elementwise(expression: Callable[..., Any], arrays: int, numbers: int = 0, constants: int = 0) -> Intrinsic:
     """An instruction ``(s, place, ..., number, ..., count)`` that runs an expression over stretches of one flat array.
 
     For each i below ``count`` the expression gets ``s[place + i]`` of each of the ``arrays`` places, then the
     ``numbers``; what it gives back, a tuple, goes to the first places, in order. Stretches that are written overlap no
-    other.
+    other. With ``constants`` it is ``(p, s, ...)``, and as many of the places, the last ones, are in ``p``.
     """
+    flats = 2 if constants else 1
 
     def build() -> Any:
         from numba import types
@@ -143,8 +144,11 @@ def elementwise(expression: Callable[..., Any], arrays: int, numbers: int = 0) -
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             write = Writer(context, builder)
-            bases = [write.base(signature.args[0], args[0], place) for place in args[1 : 1 + arrays]]
-            given, count = args[1 + arrays : -1], args[-1]
+            places, given, count = args[flats : flats + arrays], args[flats + arrays : -1], args[-1]
+            bases = [
+                write.base(signature.args[flat], args[flat], place)
+                for place, flat in zip(places, [flats - 1] * (arrays - constants) + [0] * constants, strict=True)
+            ]
             whole = builder.and_(count, write.word(-LANES))
 
             def each(k: Any, kind: Any) -> None:
@@ -161,20 +165,21 @@ def elementwise(expression: Callable[..., Any], arrays: int, numbers: int = 0) -
                     each(k, kind)
             return context.get_dummy_value()
 
-        def run(typingctx: Any, s: Any, *args: Any) -> Any:
+        def run(typingctx: Any, *args: Any) -> Any:
             f8, i8 = types.float64, types.int64
-            return types.void(s, *[i8] * arrays, *[f8] * numbers, i8), codegen
+            return types.void(*args[:flats], *[i8] * arrays, *[f8] * numbers, i8), codegen
 
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD  # numba would make a tuple of *args
-        names = ("typingctx", "s", *(f"a{k}" for k in range(arrays + numbers + 1)))
+        names = ("typingctx", *(f"a{k}" for k in range(flats + arrays + numbers + 1)))
         run.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
         return intrinsic(run)
 
-    def in_python(s: Any, *args: Any) -> None:
-        places, given, count = args[:arrays], args[arrays:-1], args[-1]
+    def in_python(*args: Any) -> None:
+        flat = [args[flats - 1]] * (arrays - constants) + [args[0]] * constants
+        places, given, count = args[flats : flats + arrays], args[flats + arrays : -1], args[-1]
         for i in range(count):
-            results = expression(*(s[place + i] for place in places), *given)
+            results = expression(*(one[place + i] for one, place in zip(flat, places, strict=True)), *given)
             for place, value in zip(places, results, strict=False):
-                s[place + i] = value
+                flat[0][place + i] = value
 
     return Intrinsic(build, in_python)

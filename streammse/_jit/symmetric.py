@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from .instructions import Intrinsic
+from .vectors import LANES, _at, _multiply_add, _spread
 
-ROWS = 8  # in a block
-LANES = 4  # vectors of eight are no faster where the triangle is large, and slower where it is small
+ROWS = 8  # in a block; vectors of eight numbers instead of four are no faster for many rows, and slower for few
 
 
 def _build() -> Any:
@@ -36,21 +36,18 @@ def _build() -> Any:
             return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(short, len(mask)), mask))
 
         def spread(value: Any) -> Any:
-            one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, short(0))
-            return shuffled(one, ir.Constant(vector, ir.Undefined), [0] * LANES)
-
-        gains = spread(gain)
+            return _spread(builder, value, vector)
 
         def multiply_add(a: Any, b: Any, c: Any) -> Any:
-            wanted = ir.FunctionType(vector, [vector] * 3)
-            fma = cgutils.get_or_insert_function(builder.module, wanted, f"llvm.fma.v{LANES}f64")
-            return builder.call(fma, [a, b, c])
+            return _multiply_add(builder, a, b, c)
 
         def at(base: Any, k: Any) -> Any:
-            return builder.bitcast(builder.gep(base, [k]), vector.as_pointer())
+            return _at(builder, base, k, vector)
 
         def load(base: Any, k: Any) -> Any:
             return builder.load(at(base, k), align=8)
+
+        gains = spread(gain)
 
         def sums(parts: list[Any]) -> Any:
             """A vector of the sums over each of so many vectors."""

@@ -54,6 +54,17 @@ def _multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
     )
 
 
+def _spread(builder: Any, value: Any, kind: Any) -> Any:
+    """The number in every lane, or as it is."""
+    from llvmlite import ir
+
+    if kind == ir.DoubleType():
+        return value
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.IntType(32)(0))
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), mask)
+
+
 def _across(builder: Any, parts: list[Any], join: Callable[[Any, Any], Any]) -> Any:
     """Of the vectors and the number at ``parts`` one number, in a fixed order."""
     from llvmlite import ir
@@ -102,7 +113,6 @@ dot = Intrinsic(_build_dot, _dot_in_python)
 
 
 def _build_add_scaled() -> Any:
-    from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic
 
@@ -111,17 +121,14 @@ def _build_add_scaled() -> Any:
         into = _base(context, builder, signature.args[0], a, i)
         of = _base(context, builder, signature.args[3], b, j)
 
-        def spread(kind: Any) -> Any:
-            if kind == ir.DoubleType():
-                return factor
-            one = builder.insert_element(ir.Constant(kind, ir.Undefined), factor, ir.IntType(32)(0))
-            mask = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
-            return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), mask)
-
         def add(k: Any, kind: Any, which: int) -> None:
             place = _at(builder, into, k, kind)
             more = builder.load(_at(builder, of, k, kind), align=8)
-            builder.store(_multiply_add(builder, spread(kind), more, builder.load(place, align=8)), place, align=8)
+            builder.store(
+                _multiply_add(builder, _spread(builder, factor, kind), more, builder.load(place, align=8)),
+                place,
+                align=8,
+            )
 
         _passes(builder, count, add)
         return context.get_dummy_value()

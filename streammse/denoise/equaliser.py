@@ -106,8 +106,8 @@ class CMA(_Equaliser):
         Number of taps n, at least 1; some times the length of the channel. It begins with a single weight, in the
         middle, once the line is full. Fixed.
     mu : float
-        Step size, without unit, 0 <= mu <= 1; 0.002 to 0.05 is usual. No step goes beyond the circle of radius sqrt(R),
-        so that a spike does not throw it.
+        Step size, without unit, 0 <= mu <= 1; 0.002 to 0.05 is usual. An output beyond 2 sqrt(R) counts as one there,
+        and no step goes beyond the circle of radius sqrt(R), so that a spike does not throw it.
     constellation : {"BPSK", "QPSK", "8-PSK", "16-QAM", "64-QAM", "256-QAM"}
         What is sent; only its R counts here.
     regulariser : float

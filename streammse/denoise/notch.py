@@ -86,9 +86,8 @@ class Notch(Denoiser):
         s[k.MEMORY] = max(100.0, 10.0 / width)
         even = np.linspace(0.0, 0.5, 2 * self.tones + 1)[1::2]
         found = even if self.start is None else np.array(self.start) / self.rate
-        s[k.SECTIONS :].reshape(self.tones, k.EACH)[:, k.WHERE] = self._place(
-            np.asarray(2.0 * math.pi * found, dtype=np.float64)
-        )
+        angle = np.asarray(2.0 * math.pi * found, dtype=np.float64)
+        s[k.SECTIONS :].reshape(self.tones, k.EACH)[:, k.WHERE] = self._place(angle)
 
     @property
     def frequencies(self) -> Array:
@@ -107,7 +106,7 @@ class LatticeNotch(Notch):
 
     .. math::
 
-        e(n) = \frac12 (1 + A(z))\, x(n), \qquad
+        e(n) = \frac{1}{2} (1 + A(z))\, x(n), \qquad
         A(z) = \frac{s_2 + s_1 (1 + s_2) z^{-1} + z^{-2}}{1 + s_1 (1 + s_2) z^{-1} + s_2 z^{-2}}, \qquad
         s_1 = \sin\theta_1, \quad s_2 = \frac{1 - \tan(B / 2)}{1 + \tan(B / 2)}
 
@@ -144,7 +143,7 @@ class LatticeNotch(Notch):
     In a gap (NaN or an infinite sample) the tones go on, nothing is learnt, and the output is the last clean sample. A
     sample beyond 10 times the running root mean square enters the notch as so much, so it does not ring after a spike.
 
-    About 16 multiplications a sample for each tone, a sine and a cosine.
+    Cost: about 16 multiplications, a sine and a cosine a sample for each tone.
 
     References
     ----------
@@ -183,7 +182,8 @@ class AdaptiveNotch(Notch):
     .. math::
 
         e(n) = \frac{1 + a z^{-1} + z^{-2}}{1 + \rho a z^{-1} + \rho^2 z^{-2}}\, x(n), \qquad
-        a(n+1) = a(n) - \frac{\mu\, e(n)}{P(n)}\, \frac{\partial e(n)}{\partial a}, \qquad a = -2 \cos\omega
+        a(n+1) = a(n) - \frac{\mu\, e(n)\, \psi(n)}{P(n)}, \qquad \psi(n) = \frac{d e(n)}{d a}, \qquad
+        a = -2 \cos\omega
 
     It descends the square of the output by its exact gradient, divided by its running power P; a step is at most mu
     times the bandwidth in radians. The surface is a narrow
@@ -210,7 +210,9 @@ class AdaptiveNotch(Notch):
 
     Notes
     -----
-    Gaps and spikes: as in `LatticeNotch`. About 16 multiplications a sample for each tone.
+    Gaps and spikes: as in `LatticeNotch`.
+
+    Cost: about 16 multiplications a sample for each tone.
 
     References
     ----------

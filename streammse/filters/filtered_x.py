@@ -140,7 +140,7 @@ class FilteredXLMS(FilteredX):
     beyond 10 times its running root mean square (over 1000 samples) counts as that much. ``diverged`` counts how often
     weights that grew beyond 1e100 were set to zero.
 
-    Multiplications a sample: m n for the output, and for each microphone m (L + n).
+    Cost: m n multiplications a sample for the output, and for each microphone m (L + n).
 
     References
     ----------
@@ -201,8 +201,9 @@ class FilteredXNLMS(FilteredX):
 
     Notes
     -----
-    Several microphones and loudspeakers, NaN and outliers: as in `FilteredXLMS`. Multiplications a sample: those, and m
-    n more for each microphone for the energy.
+    Several microphones and loudspeakers, NaN and outliers: as in `FilteredXLMS`.
+
+    Cost: m n multiplications a sample for the output, and for each microphone m (L + 2 n).
 
     References
     ----------

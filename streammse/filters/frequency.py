@@ -122,8 +122,8 @@ class FDAF(FrequencyFilter):
         W \leftarrow W + \mu\, F\, C\, F^{-1} \frac{X^* E}{S}
 
     X is the transform of the last N samples, N the power of two from n + B - 1 on; C keeps the first n samples, and S
-    is n / N times the energy of the bin, the larger of the last and of the running one. All eigenvalues of a coloured
-    input thus learn equally fast, and a sample costs the logarithm of n instead of n.
+    is max(n, B) / N times the energy of the bin, the larger of the last and of the running one. All eigenvalues of a
+    coloured input thus learn equally fast, and a sample costs the logarithm of n instead of n.
 
     **The output is late**: ``y[t]`` is the estimate of ``d[t - latency]``, ``latency`` being block - 1, and the error
     is ``d[:-latency] - y[latency:]``. d is not: it is given with the x of the same time, and kept until its block is
@@ -134,7 +134,7 @@ class FDAF(FrequencyFilter):
     taps : int
         Number of taps n, at least 1. Fixed.
     block : int
-        Samples B that are learnt together, 1 <= B <= n; B = n costs least. Fixed.
+        Samples B that are learnt together, at least 1; B = n costs least. Fixed.
     mu : float
         Step size, without unit, 0 <= mu <= 1, as in `NLMS`; white input learns fastest near 1 / (1 + B / n).
     regulariser : float
@@ -154,11 +154,12 @@ class FDAF(FrequencyFilter):
 
     Notes
     -----
-    Per block seven transforms of N real numbers, some 2.5 N log2 N operations each, and 8 N for the bins. The sample
-    that fills a block does all of this; the others store two numbers.
+    Cost: a block takes six transforms of N real numbers, about N log2 N multiplications each, and 12 N for the bins.
+    The sample that fills a block does all of this, and half of it once more where a step has to be shortened; the
+    others store two numbers.
 
     After each block it is filtered again with the new weights. Where that leaves a larger error than before, on a sine
-    in a little noise for instance, the steps to come are reduced.
+    in a little noise for instance, the step is shortened, and those to come.
 
     A sample of d that is missing adds nothing to the gradient of its block; a block without any learns nothing.
 
@@ -192,10 +193,6 @@ class FDAF(FrequencyFilter):
     _one = True
     _worst = "6 * (taps + block) * log(taps + block)"
     _needs: ClassVar = {"taps": 12, "block": 4}
-
-    def _check(self) -> None:
-        if self.block > self.taps:
-            raise ValueError(f"block must be at most taps={self.taps}, got {self.block}")
 
 
 class PBFDAF(FrequencyFilter):
@@ -239,13 +236,13 @@ class PBFDAF(FrequencyFilter):
 
     Notes
     -----
-    Per block eight transforms of 2 B real numbers, of some 5 B log2 B operations each, and 14 multiplications a tap;
-    per sample B more for the direct sum. The sample that fills a block does the work of the block (about ten
-    microseconds for 4096 taps and blocks of 256); a real-time loop must have room for it within one sample, or for
-    ``block`` samples at a time.
+    Cost: B multiplications a sample for the direct sum; a block takes eight transforms of 2 B real numbers, about 2 B
+    log2 B multiplications each, and 14 a tap. The sample that fills a block does the work of the block (about ten
+    microseconds for 4096 taps and blocks of 256, a half more where a step has to be shortened); a real-time loop must
+    have room for it within one sample, or take ``block`` samples at a time.
 
     After each block it is filtered again with the new weights. Where that leaves a larger error than before, on a sine
-    in a little noise for instance, the steps to come are reduced.
+    in a little noise for instance, the step is shortened, and those to come.
 
     A sample of d that is missing adds nothing to the gradient of its block; a block without any learns nothing.
 

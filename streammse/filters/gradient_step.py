@@ -76,7 +76,9 @@ class BenvenisteLMS(_GradientStep):
 
     Notes
     -----
-    `MathewsXieLMS` looks one sample back, `AngFarhangLMS` fades. It costs 5 n multiplications a sample.
+    `MathewsXieLMS` looks one sample back, `AngFarhangLMS` fades.
+
+    Cost: 5 n multiplications a sample for n weights in all.
 
     References
     ----------
@@ -95,10 +97,6 @@ class BenvenisteLMS(_GradientStep):
 
     _variants = ({"references": 2},)
     _probes: ClassVar = {"smallest": {"smallest": 0.4}}
-
-    def _start(self, s: NDArray[np.float64]) -> None:
-        super()._start(s)
-        self._p[vector_rules.MEMORY] = self._p[vector_rules.EXACT] = 1.0
 
 
 class AngFarhangLMS(_GradientStep):
@@ -139,7 +137,9 @@ class AngFarhangLMS(_GradientStep):
 
     Notes
     -----
-    It costs 5 n multiplications a sample. On strongly coloured input the errors that are left in weak directions of the
+    Cost: 5 n multiplications a sample for n weights in all.
+
+    On strongly coloured input the errors that are left in weak directions of the
     input alternate, which looks like a step too long: then it ends at its smallest, which should not be too small.
 
     References
@@ -159,7 +159,12 @@ class AngFarhangLMS(_GradientStep):
     """
 
     memory: float = param(
-        0.95, "alpha: what is left of the gradient after a sample", low=0.0, below=1.0, slot=vector_rules.MEMORY
+        0.95,
+        "alpha: what is left of the gradient after a sample",
+        low=0.0,
+        below=1.0,
+        encode=lambda alpha: 1.0 - alpha,
+        slot=vector_rules.FADING,
     )
 
     _probes: ClassVar = {"smallest": {"smallest": 0.4}}

@@ -40,7 +40,9 @@ class PNLMS(RuledFilter):
     Notes
     -----
     Very fast at the start on a sparse path, slower than `NLMS` on a dispersive one and in its last decibels: `IPNLMS`
-    is neither. It costs 5 n multiplications a sample.
+    is neither.
+
+    Cost: 5 n multiplications a sample for n weights in all.
 
     References
     ----------
@@ -103,7 +105,9 @@ class IPNLMS(RuledFilter):
 
     Notes
     -----
-    On a sparse path nearly as fast as `PNLMS`, on a dispersive one as `NLMS`. It costs 5 n multiplications a sample.
+    On a sparse path nearly as fast as `PNLMS`, on a dispersive one as `NLMS`.
+
+    Cost: 5 n multiplications a sample for n weights in all.
 
     References
     ----------

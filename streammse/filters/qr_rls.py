@@ -60,8 +60,8 @@ class QRRLS(SquareRootFilter):
     Cost: n^2 + O(n) multiplications and 2 n divisions a sample for n weights in all, n^2 / 2 numbers of state. The
     weights are not needed for the output and are solved for when they are asked for: n^2 / 2 more.
 
-    Bursts in the input and silence are treated as in `RLS`. Of no direction less is remembered than 1e-16 of the energy
-    of its input: directions that are not excited keep what they had.
+    Bursts in the input and silence are treated as in `RLS`. Of no direction less is remembered than 1e-12 of the energy
+    of its input: directions that are excited still less keep about what they had.
 
     References
     ----------

@@ -204,7 +204,7 @@ class EquationError(LeastSquaresRecursiveFilter):
     beyond 10 times its running root mean square counts as that much, a regressor of more than 100 times the usual
     energy is not learnt from.
 
-    Multiplications a sample: about 2.5 (M + N)^2, N^2 / 2 of the step-down test for the poles, 3 (M + N).
+    Cost: about 2.5 (M + N)^2 multiplications a sample, N^2 / 2 for the step-down test of the poles, 3 (M + N).
 
     References
     ----------
@@ -253,7 +253,9 @@ class SteiglitzMcBride(LeastSquaresRecursiveFilter):
 
     Notes
     -----
-    Poles, outliers, missing d and the meaning of y: as in `EquationError`; cost: 2 N multiplications more.
+    Poles, outliers, missing d and the meaning of y: as in `EquationError`.
+
+    Cost: as `EquationError`, and 2 N multiplications a sample more.
 
     References
     ----------
@@ -284,9 +286,12 @@ class GaussNewtonIIR(LeastSquaresRecursiveFilter):
 
     .. math::
 
-        \psi(n) = \nabla_{a, b}\, y(n) \approx \frac{1}{A(z)} [y(n-1) \dots, x(n) \dots], \qquad
-        \theta(n+1) = \theta(n) + R(n)^{-1} \psi(n)\, (d(n) - y(n)), \qquad
+        y'(n) = y(n) + \sum_i a_i\, y'(n-i), \qquad x'(n) = x(n) + \sum_i a_i\, x'(n-i)
+
+        \psi(n) = [y'(n-1), ..., y'(n-N), x'(n), ..., x'(n-M+1)], \qquad
         R(n) = \lambda R(n-1) + \psi(n) \psi(n)^T
+
+        [a, b](n+1) = [a, b](n) + R(n)^{-1} \psi(n)\, (d(n) - y(n))
 
     It converges in few samples whatever the colour of the input, and without bias in noise of any colour that is
     independent of the input. The surface may have local minima where there are fewer poles than in the plant; then
@@ -304,7 +309,9 @@ class GaussNewtonIIR(LeastSquaresRecursiveFilter):
 
     Notes
     -----
-    Poles and outliers: as in `EquationError`; cost: 2 N multiplications more.
+    Poles and outliers: as in `EquationError`.
+
+    Cost: as `EquationError`, and 2 N multiplications a sample more.
 
     References
     ----------
@@ -370,7 +377,7 @@ class OutputError(GradientRecursiveFilter):
     A step that would carry a pole out of the circle is halved until it does not (``shortened`` counts them). An error
     beyond 10 times its running root mean square (over 1000 samples) counts as that much.
 
-    Multiplications a sample, for each start: 3 (M + N), N^2 / 2 of the step-down test for the poles, 2 N.
+    Cost: 3 (M + N) multiplications a sample for each start, N^2 / 2 for the step-down test of the poles, 2 N.
 
     References
     ----------
@@ -436,7 +443,9 @@ class SHARF(GradientRecursiveFilter):
 
     Notes
     -----
-    Poles and outliers: as in `OutputError`. Multiplications a sample: 3 (M + N) + N^2 / 2, and one for each c.
+    Poles and outliers: as in `OutputError`.
+
+    Cost: 3 (M + N) + N^2 / 2 multiplications a sample for each start, and one for each c.
 
     References
     ----------

@@ -6,13 +6,23 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ..kernels import line, rls
+from .._jit import Function
+from ..kernels import complex_rls, line, rls
 from ..node import Index
 from ..param import param
 from ..snapshot import COUNTABLE
 from .transversal import TransversalFilter
+
+
+def remember(forgetting: float, weights: int) -> None:
+    """ValueError where so little is remembered that the weights cannot be told from one another."""
+    least = math.exp(-rls.SPAN / weights)
+    if forgetting < least:
+        raise ValueError(
+            f"forgetting must be at least {math.ceil(1e4 * least) / 1e4:g} for {weights} weights, got {forgetting:g}"
+        )
 
 
 class RLS(TransversalFilter):
@@ -43,6 +53,8 @@ class RLS(TransversalFilter):
     references : int
         Number m of input signals; with more than one, a sample of x has m values, ``weights`` has shape (m, taps), and
         each has its own x_0. Fixed.
+    complex : bool
+        True: x, d, y and the weights are complex, y(n) = w(n)^H x(n), and the sum is that of |d - w^H x|^2. Fixed.
 
     Raises
     ------
@@ -51,7 +63,8 @@ class RLS(TransversalFilter):
 
     Notes
     -----
-    Cost: 1.5 n^2 + O(n) multiplications a sample for n weights in all, n^2 / 2 numbers of state. Only the lower
+    Cost: 1.5 n^2 + O(n) multiplications a sample for n weights in all, n^2 / 2 numbers of state; 12 n^2 and 2 n^2 for n
+    complex weights, which are those of a real filter with 2 n weights and two rows a sample. Only the lower
     triangle of P is held, so that it is symmetric by construction, and each of its numbers is read and written once a
     sample.
 
@@ -67,14 +80,15 @@ class RLS(TransversalFilter):
     - Where rounding would make P indefinite all the same, it begins anew and the weights stay (``restarts`` counts).
       An ill-conditioned input is rather a case for `QRRLS`, which holds the same solution to twice the digits.
 
-    In the steady state the excess mean squared error on a stationary path is about (1 - lambda) n / (1 + lambda) times
-    the noise power (Haykin eq. 10.71 with the memory of 1 / (1 - lambda^2) squared weights).
+    In the steady state the excess mean squared error on a steady path is about n (1 - lambda) / (1 + lambda) times the
+    noise power, as long as 1 / (1 - lambda) is several times n.
 
     References
     ----------
     R. L. Plackett, "Some theorems in least squares", Biometrika 37, 1950, pp. 149-157.
     S. Haykin, Adaptive Filter Theory, 5th ed., 2014, ch. 10.
-    A. H. Sayed, Adaptive Filters, 2008, ch. 30.
+    E. Eleftheriou and D. D. Falconer, "Tracking properties and steady-state performance of RLS adaptive filter
+    algorithms", IEEE Trans. Acoustics, Speech, and Signal Processing 34, 1986, pp. 1097-1110.
 
     Examples
     --------
@@ -92,33 +106,63 @@ class RLS(TransversalFilter):
         0.01, "delta, relative to the square of the first sample", above=0.0, kw_only=True, slot=rls.REGULARISER
     )
 
-    _p_size = rls.P_SIZE
+    complex: bool = param(
+        False,
+        "whether signals and weights are complex",
+        fixed=True,
+        kw_only=True,
+        slot=complex_rls.IN_COMPLEX,
+    )
+
+    _p_size = complex_rls.P_SIZE
     _worst = "(taps * references) ** 2"
     _probes: ClassVar = {"forgetting": {"forgetting": 0.99}}
-    _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"taps": 5, "references": 2, "forgetting": 0.95},)
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"taps": 5, "references": 2, "forgetting": 0.95},
+        {"taps": 3, "references": 2, "forgetting": 0.95, "complex": True},
+    )
 
     def _check(self) -> None:
-        least = math.exp(-rls.SPAN / self._total)
-        if self.forgetting < least:
-            raise ValueError(
-                f"forgetting must be at least {math.ceil(1e4 * least) / 1e4:g} for {self._total} weights, "
-                f"got {self.forgetting:g}"
-            )
+        remember(self.forgetting, self._total)
 
     def _steps(self) -> line.Steps:
         return line.steps(rls.learn)
 
+    def _is_complex(self) -> bool:
+        return bool(self._values.get("complex"))
+
+    def _kernel(self) -> Function:
+        return complex_rls.step if self._is_complex() else super()._kernel()
+
     def _size(self) -> int:
-        return rls.size(self.taps, self.references)
+        return (complex_rls.size if self._is_complex() else rls.size)(self.taps, self.references)
 
     def _start(self, s: NDArray[np.float64]) -> None:
         s[rls.MU] = s[rls.LAMBDA] = 1.0
 
     def _indices(self) -> list[Index]:
-        own = [(rls.NEXT, 0, self._total - 1), (rls.SIDE, 0, 1), (rls.RESTARTS, 0, COUNTABLE)]
+        parts = 2 if self._is_complex() else 1
+        own = [(rls.NEXT, 0, self._total * parts - 1), (rls.SIDE, 0, 1), (rls.RESTARTS, 0, COUNTABLE)]
+        own.append((rls.BEGUN, 0, self.references))
         return [*super()._indices(), *own]
 
     @property
     def restarts(self) -> int:
         """How often rounding made it necessary to begin P anew since the start or the last reset."""
         return int(self._s[rls.RESTARTS])
+
+    @property
+    def weights(self) -> NDArray[Any]:
+        """The weights, newest tap first: shape (taps,), or (references, taps). A copy; assign to set them.
+
+        Those of a complex filter are complex, and its output is w^H x.
+        """
+        if not self._is_complex():
+            return super().weights
+        return line.paired(self._s[line.WEIGHTS : line.WEIGHTS + 2 * self._total], self.references)
+
+    @weights.setter
+    def weights(self, values: ArrayLike) -> None:
+        given = self._checked_weights(values)
+        turned = (line.in_pairs if self._is_complex() else line.oldest_first)(given, self.references)
+        self._s[line.WEIGHTS : line.WEIGHTS + turned.size] = turned

@@ -83,4 +83,5 @@ class RobustRLS(RLS):
     )  # fmt: skip
     memory: float = param(100.0, "samples over which the scale of the errors is averaged", low=1.0, slot=rls.MEMORY)
 
+    _omits = ("complex",)
     _variants = ()

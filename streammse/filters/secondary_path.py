@@ -64,7 +64,9 @@ class OnlineFilteredXNLMS(FilteredXNLMS):
 
     Notes
     -----
-    One error microphone. Multiplications a sample: those of `FilteredXNLMS`, 3 L and 3 m n more.
+    There is one error microphone.
+
+    Cost: m (L + 3 n) multiplications a sample as in `FilteredXNLMS`, and 4 L + 3 m n more for the model and for h.
 
     References
     ----------
@@ -84,6 +86,7 @@ class OnlineFilteredXNLMS(FilteredXNLMS):
     [-0.0, 0.0, 0.6, 0.2]
     """
 
+    mu: float = 0.02
     probe: float = param(0.05, "root mean square of the probe", above=0.0, kw_only=True, slot=k.PROBE)
     nu: float = param(0.01, "step size of the model", low=0.0, high=2.0, kw_only=True, slot=k.STEP)
     settle: int = param(5000, "samples for which only the path is learnt", low=0, kw_only=True, slot=k.SETTLE)

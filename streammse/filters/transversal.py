@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._jit import Function
 from ..kernels import line
-from ..node import Index, Predictor, real_array
+from ..node import Index, Predictor, complex_array, real_array
 from ..param import param
 from ..snapshot import COUNTABLE
 
@@ -61,7 +63,7 @@ class TransversalFilter(Predictor):
         return int(self._s[line.UNLEARNT])
 
     @property
-    def weights(self) -> NDArray[np.float64]:
+    def weights(self) -> NDArray[Any]:
         """The weights, newest tap first: shape (taps,), or (references, taps). A copy; assign to set them."""
         return line.newest_first(self._s[line.WEIGHTS : line.WEIGHTS + self._total], self.references)
 
@@ -70,9 +72,9 @@ class TransversalFilter(Predictor):
         given = line.oldest_first(self._checked_weights(values), self.references)
         self._s[line.WEIGHTS : line.WEIGHTS + self._total] = given
 
-    def _checked_weights(self, values: ArrayLike) -> NDArray[np.float64]:
+    def _checked_weights(self, values: ArrayLike) -> NDArray[Any]:
         """Weights that somebody sets, checked."""
-        given = real_array(values, "weights")
+        given: NDArray[Any] = (complex_array if self._is_complex() else real_array)(values, "weights")
         wanted = (self.taps,) if self.references == 1 else (self.references, self.taps)
         if given.shape != wanted:
             raise ValueError(f"weights must have shape {wanted}, got {given.shape}")

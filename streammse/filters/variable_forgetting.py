@@ -78,6 +78,7 @@ class VariableForgettingRLS(RLS):
     long: float = param(10.0, "the long while in lengths of the filter", low=1.0, slot=rls.LONG)
     margin: float = param(1.5, "how far the error must rise above the noise", low=1.0, slot=rls.MARGIN)
 
+    _omits = ("complex",)
     _variants = ()
     _probes: ClassVar = {
         "forgetting": {"forgetting": 0.99},

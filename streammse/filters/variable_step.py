@@ -199,7 +199,7 @@ class GNGD(_Ruled):
 
         w(n+1) = w(n) + \frac{\mu}{\|x(n)\|^2 + \varepsilon(n)}\, e(n)\, x(n), \qquad
         \varepsilon(n) = \varepsilon(n-1) - \rho\mu\, \frac{e(n)\, e(n-1)}{\sigma_d^2(n)}\,
-        \frac{P(n)\; x(n-1)^T x(n)}{(\|x(n-1)\|^2 + \varepsilon(n-1))^2}
+        \frac{P(n)\, x(n-1)^T x(n)}{(\|x(n-1)\|^2 + \varepsilon(n-1))^2}
 
     A regulariser that suits the signals need not be known, and NLMS at a bold step becomes robust. The paper has plain
     products. Here they are relative to the running power of d and to P(n), the running average of the energy in the

@@ -11,7 +11,7 @@ from .qr_rls import SquareRootFilter
 
 
 class SlidingWindowRLS(SquareRootFilter):
-    r"""Recursive least squares over the last W samples, each with the same weight, and nothing of those before.
+    r"""Recursive least squares over the last W samples that were learnt, each with the same weight, and no others.
 
     .. math::
 
@@ -31,10 +31,12 @@ class SlidingWindowRLS(SquareRootFilter):
     references : int
         Number m of input signals, as in `RLS`. Fixed.
 
-    Notes ----- Cost: 3 n^2 + O(n) multiplications and 6 n divisions a sample for n weights in all, n^2 numbers of
-    state, and 2 W for each input. A new row is rotated into the triangle of `QRRLS`, and one that has left the window
-    out of it. Rounding would leave traces of rows that have gone; so a second triangle takes in the new rows alone and
-    takes the place of the first every W samples: no error lives longer than that, whatever has been in the window.
+    Notes
+    -----
+    Cost: 3 n^2 + O(n) multiplications and 6 n divisions a sample for n weights in all, n^2 numbers of state, and 2 W
+    for each input. A new row is rotated into the triangle of `QRRLS`, and one that has left the window out of it.
+    Rounding would leave traces of rows that have gone; so a second triangle takes in the new rows alone and takes the
+    place of the first every W samples: no error lives longer than that, whatever has been in the window.
 
     Bursts in the input and silence are treated as in `RLS`; a sample that teaches nothing takes its place in the
     window.
@@ -68,16 +70,14 @@ class SlidingWindowRLS(SquareRootFilter):
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"taps": 5, "references": 2, "window": 17},)
 
     def _steps(self) -> line.Steps:
-        return line.steps(window_rls.learn, window_rls.reach)
-
-    def _further(self) -> int:
-        return self.window
+        return line.steps(window_rls.learn)
 
     def _size(self) -> int:
         return window_rls.size(self.taps, self.references, self.window)
 
     def _indices(self) -> list[Index]:
-        return [*super()._indices(), (window_rls.PLACE, 0, self.window - 1), (window_rls.SIDE, 0, 1)]
+        places: list[Index] = [(window_rls.SIDE, 0, 1), (window_rls.FULL, 0, 1)]
+        return [*super()._indices(), (window_rls.PLACE, 0, self.window - 1), *places]
 
     def _triangles(self) -> tuple[int, ...]:
         first = window_rls.start(self.taps, self.references, self.window)

@@ -43,8 +43,9 @@ class ZALMS(RuledFilter):
 
     Notes
     -----
-    Where d is missing, or in a quiet passage, nothing is pulled either: silence does not empty the filter. It costs
-    3 n multiplications and n divisions a sample.
+    Where d is missing, or in a quiet passage, nothing is pulled either: silence does not empty the filter.
+
+    Cost: 3 n multiplications and n divisions a sample for n weights in all.
 
     References
     ----------
@@ -106,8 +107,9 @@ class RZALMS(ZALMS):
 
     Notes
     -----
-    Where d is missing, or in a quiet passage, nothing is pulled either: silence does not empty the filter. It costs
-    3 n multiplications and n divisions a sample.
+    Where d is missing, or in a quiet passage, nothing is pulled either: silence does not empty the filter.
+
+    Cost: 3 n multiplications and n divisions a sample for n weights in all.
 
     References
     ----------

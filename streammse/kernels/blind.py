@@ -20,6 +20,7 @@ from .line import HORIZON
 
 RADIUS = KNOWN  # in p: of the circle
 P_SIZE = KNOWN + 1
+BEYOND = 2.0  # radii; the outermost points of 256-QAM lie at 1.4
 
 
 @helper
@@ -53,11 +54,16 @@ def on_the_circle(p: Any, yr: float, yi: float, d: complex) -> tuple[float, floa
 
 @helper
 def of_fourth_order(p: Any, squared_e: float, yr: float, yi: float) -> float:
-    """What makes y (R - |y|^2) of the distance to the circle of radius sqrt(R), and no step beyond the circle."""
+    """What makes y (R - |y|^2) of the distance to the circle of radius sqrt(R).
+
+    An output beyond ``BEYOND`` radii counts as one there: a spike is no symbol. And no step goes beyond the circle.
+    """
     r = modulus(yr, yi)
+    most = BEYOND * p[RADIUS]
     far: float = r * (p[RADIUS] + r)
-    most: float = 1.0 / p[MU] if p[MU] > 0.0 else far
-    return min(far, most)
+    if r > most:
+        far = most * (p[RADIUS] + most) * (most - p[RADIUS]) / (r - p[RADIUS])
+    return min(far, 1.0 / p[MU]) if p[MU] > 0.0 else far
 
 
 def constant_modulus() -> Forms:

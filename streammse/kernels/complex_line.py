@@ -26,7 +26,7 @@ from . import line
 from .constants import LARGEST
 from .line import POSITION, WEIGHTS, finite, hear, no_further
 
-CHUNK = 1024  # samples whose parts are taken apart at a time
+CHUNK = 256  # samples whose parts are taken apart at a time
 
 
 class Slots(NamedTuple):

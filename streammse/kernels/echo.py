@@ -5,22 +5,22 @@ off. The careful one W is a Kalman filter in each bin, for a path that wanders s
 Psi(f) it measures as it goes,
 
     R = 1/2 sum_k |X_k|^2 U_k,    Psi <- beta Psi + (1 - beta) |E|^2,    S = R + Psi,
-    W_k <- a W_k + U_k conj(X_k) E / S,    U_k <- a^2 U_k (1 - |X_k|^2 U_k / (2 S)) + q |W_k|^2,    a^2 = 1 - q,
+    W_k <- W_k + U_k conj(X_k) E / S,    U_k <- (1 - q) U_k (1 - |X_k|^2 U_k / (2 S)) + q |W_k|^2,
 
-U being the uncertainty of the weights. So the steps fall as the echo is learnt, and at once in every bin in which
-somebody talks, or anything else sounds. What it cannot tell by itself is talk from a path that moved: both are errors.
-The fast filter can. Talk makes it worse than the careful one, a path that moved makes it better. Where it leaves less
-than half of the energy over the last blocks, the careful filter takes its weights, and the squares of what they differ
-by for its uncertainty; where it leaves four times as much, it takes those of the careful one. The careful filter begins
-with no uncertainty at all, and so in the scale of the path, whatever that is; until it has taken weights for the first
-time, the energy of the fast ones feeds its uncertainty too, so that it learns under noise louder than the echo as well.
+U being the uncertainty of the weights, which in a pause of the far end stay as they are. So the steps fall as the echo
+is learnt, and at once in every bin in which somebody talks, or anything else sounds. What it cannot tell by itself is
+talk from a path that moved: both are errors. The fast filter can. Talk makes it worse than the careful one, a path that
+moved makes it better. Where it leaves less than half of the energy over the last blocks, the careful filter takes its
+weights, and the squares of what they differ by for its uncertainty; where it leaves four times as much, it takes those
+of the careful one. The careful filter begins with no uncertainty at all, and so in the scale of the path, whatever that
+is; until it has taken weights for the first time, the energy of the fast ones feeds its uncertainty too, so that it
+learns under noise louder than the echo as well.
 
 The spectra, the turns of the constraint and the sum that leaves no latency are those of ``partitions.py``.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 from .._jit import kernel, rare
@@ -56,7 +56,7 @@ from .partitions import (
 # p behind that of partitions
 DRIFT, KEEP = range(11, 13)
 # s behind that of partitions
-CAREFUL, FAST, MICROPHONE, RESIDUAL, TAKEN = range(9, 14)
+CAREFUL, FAST, MICROPHONE, OUTPUT, RESIDUAL, TAKEN = range(9, 15)
 
 MEMORY = 2560.0  # samples over which the two filters are compared
 NOISE = 0.6  # beta: how much of the measured noise a block keeps
@@ -104,11 +104,11 @@ def layout(block: int, count: int) -> Layout:
 def _learn(
     w_re: Any, w_im: Any, u: Any, v_re: Any, v_im: Any,
     x_re: Any, x_im: Any, g_re: Any, g_im: Any, h_re: Any, h_im: Any, factor: Any,
-    stay: Any, drift: Any, guess: Any,
+    drift: Any, guess: Any,
 ) -> Any:  # fmt: skip
     re, im = x_re * u, x_im * u
-    w_re = multiply_add(im, g_im, multiply_add(re, g_re, w_re * stay))
-    w_im = multiply_add(-im, g_re, multiply_add(re, g_im, w_im * stay))
+    w_re = multiply_add(im, g_im, multiply_add(re, g_re, w_re))
+    w_im = multiply_add(-im, g_re, multiply_add(re, g_im, w_im))
     share = multiply_add(re, x_re, im * x_im) * factor
     u = multiply_add(u * (1.0 - drift), larger(1.0 - share, 0.0 * share), drift * multiply_add(w_re, w_re, w_im * w_im))
     v_re = multiply_add(x_im, h_im, multiply_add(x_re, h_re, v_re))
@@ -144,7 +144,7 @@ def _differ(u: Any, w_re: Any, w_im: Any, v_re: Any, v_im: Any) -> Any:
     return larger(u, multiply_add(re, re, im * im)), v_re, v_im
 
 
-_learn_ = elementwise(_learn, 12, 3)
+_learn_ = elementwise(_learn, 12, 2)
 _add_ = elementwise(_add, 13)
 _gains_ = elementwise(_gains, 5, 1)
 _differ_ = elementwise(_differ, 5)
@@ -167,6 +167,7 @@ def _measure(s, desired, error, fast_error, fast_out, block, keep):  # type: ign
     s[CAREFUL] = s[CAREFUL] * keep + careful
     s[FAST] = s[FAST] * keep + fast
     s[MICROPHONE] = s[MICROPHONE] * keep + microphone
+    s[OUTPUT] = s[OUTPUT] * keep + careful
 
 
 @rare
@@ -174,13 +175,12 @@ def _learn_all(p, s, inputs, weights, fast, uncertainty, step, fast_step, factor
     """All partitions of both filters."""
     half, count, newest = int(p[HALF]), int(p[PARTITIONS]), int(s[NEWEST])
     n = 2 * half
-    stay = math.sqrt(1.0 - p[DRIFT])
     guess = p[DRIFT] if s[TAKEN] == 0.0 else 0.0
     for k in range(count):
         w, v, x = weights + n * k, fast + n * k, inputs + n * behind(newest, k, count)
         _learn_(
             s, w, w + half, uncertainty + half * k, v, v + half, x, x + half, step, step + half,
-            fast_step, fast_step + half, factor, stay, p[DRIFT], guess, half,
+            fast_step, fast_step + half, factor, p[DRIFT], guess, half,
         )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ import math
 
 from .._jit import helper, kernel, vector_kernel
 from .._jit.vectors import add_scaled, dot
-from .constants import LARGEST
+from .constants import LARGEST, SMALLEST
 from .line import (
     COUNT,
     FREE,
@@ -116,7 +116,7 @@ def gain(p, s, m):  # type: ignore[no-untyped-def]
     if p[LEAK] > 0.0:
         keep = max(0.0, 1.0 - p[MU] * p[LEAK])
         for i in range(WEIGHTS, WEIGHTS + n):
-            s[i] *= keep
+            s[i] = keep * s[i] if abs(s[i]) > SMALLEST else 0.0
     if p[NORMALISED] == 0.0:
         return p[MU]
     at = filtered(p, m) + (int(s[POSITION]) + 1) * m

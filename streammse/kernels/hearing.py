@@ -23,33 +23,32 @@ PACE = 4.0  # by how much the logarithm of the level goes up or down, times the 
 
 @helper
 def _hear(s, at, m, r, x, keep):  # type: ignore[no-untyped-def]
-    """Samples per energy of reference r within the memory, after one more."""
+    """The energy of reference r within the memory and over how many samples, after one more."""
     energy = s[at + ENERGY * m + r]
     count = s[at + COUNT * m + r]
     if x != 0.0:
         square = x * x
-        if energy == 0.0:
-            energy, count = square, 1.0
-        else:
-            energy = keep * energy + min(square, BURST * energy / count)
-            count = keep * count + 1.0
+        if energy > 0.0 and square * count > BURST * energy:  # a division is dear
+            square = BURST * energy / count
+        energy = keep * energy + square
+        count = keep * count + 1.0
         s[at + ENERGY * m + r] = energy
         s[at + COUNT * m + r] = count
-    return count / energy if energy > 0.0 else 0.0
+    return energy, count
 
 
 @helper
-def _level(s, at, m, r, x):  # type: ignore[no-untyped-def]
+def level(s, at, m, r, x):  # type: ignore[no-untyped-def]
     """The median of the squares of reference r, without its zeros: no click and no burst moves it far."""
-    level = s[at + LEVEL * m + r]
+    median = s[at + LEVEL * m + r]
     if x != 0.0:
         square = x * x
         heard = min(s[at + HEARD * m + r] + 1.0, HORIZON)
         step = min(0.5, PACE / heard)
-        level = square if level == 0.0 else level * (1.0 + step if square > level else 1.0 - step)
-        s[at + LEVEL * m + r] = level
+        median = square if median == 0.0 else median * (1.0 + step if square > median else 1.0 - step)
+        s[at + LEVEL * m + r] = median
         s[at + HEARD * m + r] = heard
-    return level
+    return median
 
 
 @rare
@@ -57,31 +56,35 @@ def _several(s, at, u, n, m, keep):  # type: ignore[no-untyped-def]
     """The energy of the row in average rows, that of each reference relative to its own; 0 where it is silent."""
     loud = False
     for r in range(m):
-        level = _level(s, at, m, r, s[u + n - m + r])
+        median = level(s, at, m, r, s[u + n - m + r])
         for i in range(u + r, u + n, m):
-            loud = loud or s[i] * s[i] > QUIET * level
+            loud = loud or s[i] * s[i] > QUIET * median
     total = 0.0
     if loud:
         for r in range(m):
             row = 0.0
             for i in range(u + r, u + n, m):
                 row += s[i] * s[i]
-            total += row * _hear(s, at, m, r, s[u + n - m + r], keep)
+            energy, count = _hear(s, at, m, r, s[u + n - m + r], keep)
+            if energy > 0.0:
+                total += row * count / energy
     return total
 
 
 @helper
 def weight(s, at, u, n, m, keep):  # type: ignore[no-untyped-def]
     """What a row counts for, so that it is no more than BURST average ones; 0 where it is silent."""
-    total = 0.0
+    limit = BURST * n
     if m == 1:
         x = s[u + n - 1]
         row = dot(s, u, s, u, n)
-        if row > QUIET * n * _level(s, at, 1, 0, x):
-            total = row * _hear(s, at, 1, 0, x, keep)
+        if not row > QUIET * n * level(s, at, 1, 0, x):
+            return 0.0
+        energy, count = _hear(s, at, 1, 0, x, keep)
+        row *= count
+        limit *= energy
     else:
-        total = _several(s, at, u, n, m, keep)
-    limit = BURST * n
-    if total > limit:
-        return limit / total
-    return 1.0 if total > 0.0 else 0.0
+        row = _several(s, at, u, n, m, keep)
+        if row == 0.0:
+            return 0.0
+    return limit / row if row > limit else 1.0

@@ -35,7 +35,10 @@ BURST = 100.0  # a sample counts for at most so many times the power so far: a s
 
 @helper
 def finite(x: float) -> float:
-    """A sample that is not finite, or as good as infinite, is silence to the line; so is one that is next to none."""
+    """A sample that is not finite, or as good as infinite, enters the delay line as silence; so does as good as none.
+
+    Products with subnormal numbers take a processor a hundred times as long.
+    """
     return x if SMALLEST < abs(x) < LARGEST else 0.0
 
 
@@ -130,6 +133,19 @@ def steps(learn: Function, reach: Function = no_further) -> Steps:
 def size(taps: int, references: int, further: int = 0) -> int:
     """Scalars, weights and the line: where what a member keeps beside them begins."""
     return WEIGHTS + references * (taps + 2 * (taps + further))
+
+
+def paired(values: NDArray[np.float64], references: int) -> NDArray[np.complex128]:
+    """Complex weights, of which each part stands as a reference of its own, as the textbook writes them."""
+    parts = newest_first(values, 2 * references)
+    made = parts[0::2] + 1j * parts[1::2]
+    return np.asarray(made[0] if references == 1 else made)
+
+
+def in_pairs(values: NDArray[np.complex128], references: int) -> NDArray[np.float64]:
+    """The way back."""
+    rows = values.reshape(references, -1)
+    return oldest_first(np.stack([rows.real, rows.imag], axis=1).reshape(2 * references, -1), 2 * references)
 
 
 def newest_first(values: NDArray[np.float64], references: int) -> NDArray[np.float64]:

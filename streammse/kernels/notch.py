@@ -58,7 +58,7 @@ def along(p, s, o, e, psi, learn):  # type: ignore[no-untyped-def]
         return 0.0
     square = psi * psi
     old = s[o + POWER]
-    s[o + POWER] = old + ((min(square, BURST * old) if old > QUIET else square) - old) / min(s[HEARD] + 1.0, s[MEMORY])
+    s[o + POWER] = old + (min(square, BURST * old) - old) / min(s[HEARD] + 1.0, s[MEMORY]) if old > QUIET else square
     below = max(s[o + POWER], SHALLOW * square)
     return p[MU] * e * psi / below if below > QUIET else 0.0
 

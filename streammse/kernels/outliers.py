@@ -21,8 +21,11 @@ def within(s, at, heard, e):  # type: ignore[no-untyped-def]
         return 0.0
     power = s[at]
     square = e * e
-    if heard < KNOWN or power < QUIET:
-        s[at] = power + (square - power) / min(heard + 1.0, SHORT)
+    if power < QUIET:  # nor do digits fade
+        s[at] = square
+        return e
+    if heard < KNOWN:
+        s[at] = power + (square - power) / (heard + 1.0)
         return e
     s[at] = power + (min(square, BURST * power) - power) * (1.0 / SHORT)
     most = FAR * math.sqrt(power)

@@ -7,13 +7,13 @@ The impulse response is cut into P partitions of L taps. In the frequency domain
 with X_m the transform of the last N samples at the end of block m: block LMS, exactly, once each gradient is
 constrained to its L taps. Wrapped-around parts accumulate slowly, so one partition a block is constrained, in turns.
 
-norm is, bin by bin, L / N times the larger of sum_k |X_(m-k)|^2 and of its running average, so that mu counts as in
-NLMS; what the record is still too short for counts as what is there.
+norm is, bin by bin, L / N (or B / N, where that is more) times the larger of sum_k |X_(m-k)|^2 and of its running
+average, so that mu counts as in NLMS; what the record is still too short for counts as what is there.
 
 A step by bin and a constraint do not agree on every input: what a weak bin learns, divided by its own small energy,
 leaks through the constraint into a strong one beside it, and a sine in a little noise makes such filters diverge. So
 the block is filtered once more with the new weights, which costs an eighth: where that leaves a larger error than
-before, the steps to come are divided by what would have been right, and grow back by a tenth a block.
+before, this step and those to come are made as short as would have been right, and grow back by a tenth a block.
 
 The output needs no block: of the taps from B on, all the input that they meet in the coming block has been heard, so
 that their part is there when it begins, and the first B taps are a plain sum over the last B samples (``DIRECT``; then
@@ -175,8 +175,9 @@ def steps(p, s, e, average, energy, half, partitions, mu):  # type: ignore[no-un
             mean += s[energy + i]
         for i in range(half):
             s[energy + i] = mean / half
-    least = p[REGULARISER] * p[LENGTH] * partitions * s[POWER] + TINY
-    scale = p[LENGTH] * partitions / (2.0 * half * s[HEARD])
+    counted = max(p[LENGTH], p[BLOCK]) * partitions
+    least = p[REGULARISER] * counted * s[POWER] + TINY
+    scale = counted / (2.0 * half * s[HEARD])
     _steps_(s, e, e + half, average, energy, scale, p[MEMORY], mu, least, half)
 
 
@@ -222,8 +223,8 @@ def behind(newest: int, k: int, partitions: int) -> int:
 
 
 @rare
-def caution(s, desired, error, again, block):  # type: ignore[no-untyped-def]
-    """What the steps to come are multiplied by: less where this one left a larger error than it found."""
+def shrinkage(s, desired, error, again, block):  # type: ignore[no-untyped-def]
+    """What the step is to be multiplied by: less than 1 where it left a larger error than it found."""
     before = after = energy = 0.0
     for i in range(block):
         d = s[desired + i]
@@ -232,9 +233,9 @@ def caution(s, desired, error, again, block):  # type: ignore[no-untyped-def]
             after += (d - s[again + i]) * (d - s[again + i])
             energy += d * d
     if after <= before or after <= DIGITS * energy:
-        return min(1.0, RECOVERY * s[CAUTION])
+        return RECOVERY
     ratio = after / (before + TINY)
-    return s[CAUTION] / (RECOVERY if ratio < NOTICED else 1.0 + math.sqrt(ratio))
+    return 1.0 / RECOVERY if ratio < NOTICED else 1.0 / (1.0 + math.sqrt(ratio))
 
 
 @rare
@@ -284,34 +285,42 @@ def turn(p, s):  # type: ignore[no-untyped-def]
         first = min(partitions - 1, 1) if direct else 0
         turned = turned + 1 if turned + 1 < partitions else first
         s[TURN] = turned
-    zero(s, total, n)
-    zero(s, again, n)
-    zero(s, energy, half)
     constraint = int(p[CONSTRAINT])
     length = int(p[LENGTH])
-    for k in range(partitions):
-        at = weights + n * k
-        old = inputs + n * behind(newest, k, partitions)
-        new = inputs + n * behind(newest, k - 1, partitions) if k > 0 else old
-        if learns and (constraint == FULL or (constraint == ROUND_ROBIN and k == turned) or (direct and k == 0)):
-            learn(s, at, old, step, half)
-            keep = min(length, int(p[TAPS]) - k * length)
-            constrain(p, s, at, time, half, keep)
-            if direct and k == 0:
-                for i in range(keep):
-                    s[head + block - 1 - i] = s[time + i]
-            add_product(s, again, old, at, half)
-            if k > 0:
-                add_product(s, total, new, at, half)
-                add_energy(s, energy, new, half)
-        elif k > 0:
-            learn_and_add(s, at, again, total, energy, old, new, step, half)
-        else:
-            learn(s, at, old, step, half)
-            add_product(s, again, old, at, half)
-    if learns:
+    for attempt in range(2):
+        zero(s, total, n)
+        zero(s, again, n)
+        zero(s, energy, half)
+        for k in range(partitions):
+            at = weights + n * k
+            old = inputs + n * behind(newest, k, partitions)
+            new = inputs + n * behind(newest, k - 1, partitions) if k > 0 else old
+            if learns and (constraint == FULL or (constraint == ROUND_ROBIN and k == turned) or (direct and k == 0)):
+                learn(s, at, old, step, half)
+                keep = min(length, int(p[TAPS]) - k * length)
+                constrain(p, s, at, time, half, keep)
+                if direct and k == 0:
+                    for i in range(keep):
+                        s[head + block - 1 - i] = s[time + i]
+                add_product(s, again, old, at, half)
+                if k > 0:
+                    add_product(s, total, new, at, half)
+                    add_energy(s, energy, new, half)
+            elif k > 0:
+                learn_and_add(s, at, again, total, energy, old, new, step, half)
+            else:
+                learn(s, at, old, step, half)
+                add_product(s, again, old, at, half)
+        if attempt == 1 or not learns:
+            break
         fourier.restore(p, P_SIZE, s, again, time, half)
-        s[CAUTION] = caution(s, desired, error + last, time + last, block)
+        shrunk = shrinkage(s, desired, error + last, time + last, block)
+        if shrunk >= 1.0 / RECOVERY:
+            s[CAUTION] = min(1.0, s[CAUTION] * shrunk)
+            break
+        s[CAUTION] *= shrunk
+        for i in range(n):  # once more, so that all in all it was a step of this length
+            s[step + i] *= shrunk - 1.0
     if direct:
         fourier.restore(p, P_SIZE, s, total, out, half)
     for i in range(last):
@@ -375,8 +384,14 @@ def weights(p: Any, s: Any) -> NDArray[np.float64]:
 
 
 def in_time(spectra: NDArray[np.float64], half: int, length: int) -> NDArray[np.float64]:
-    """The taps of all partitions, one behind the other."""
-    return np.concatenate([fourier.samples(one, half)[:length] for one in spectra.reshape(-1, 2 * half)])
+    """The taps of all partitions, one behind the other.
+
+    One that is not constrained now may hold the first tap of the next as well, one place behind its own.
+    """
+    parts = [fourier.samples(one, half) for one in spectra.reshape(-1, 2 * half)]
+    made = np.concatenate([one[:length] for one in parts])
+    made[length::length] += [one[length] for one in parts[:-1]]
+    return made
 
 
 def check_block(block: int) -> None:

@@ -76,9 +76,10 @@ def correlate(s: Any, at: int, newest: int, m: int, taps: int, width: int) -> No
     k = int(s[PLACE])
     here = sums + k * width
     for j in range(width):
-        one = 0.0
-        for r in range(m):
-            one += get(s, newest + r) * get(s, newest + r - (width - 1 - j) * m)
+        before = newest - (width - 1 - j) * m
+        one = get(s, newest) * get(s, before)
+        for r in range(1, m):
+            one += get(s, newest + r) * get(s, before + r)
         whole = one + get(s, running + j)
         put(s, running + j, whole)
         put(s, here + j, one)
@@ -165,37 +166,41 @@ def learning(order: int) -> Any:
         y = add_then_dot(s, WEIGHTS, get(s, waiting), u - width * m, u, n)
         for j in range(order):
             y += get(s, waiting + 1 + j) * get(s, products + j)
-        for j in range(order):  # on to the next sample; the last place of a row is always zero, but that of ``waiting``
+        e = d - y
+        energy = get(s, products + order)
+        heard = worth_learning(s, LEVEL, newest, m, d, e, energy)
+        threshold = 0.0
+        if heard and p[THRESHOLD] > 0.0:
+            s[DESIRED], s[HEARD] = listen(d, s[DESIRED], s[HEARD])
+            threshold = p[THRESHOLD] * math.sqrt(s[DESIRED])
+        lacking = as_if_full(energy, s[POWER], s[COUNT], float(n)) - energy
+        floor = lacking + p[REGULARISER] * n * s[POWER]
+        for j in range(order):  # on to the next sample
             put(s, waiting + j, get(s, waiting + 1 + j))
+        put(s, waiting + order, 0.0)
+        for j in range(order - 1):
             put(s, errors + j, get(s, errors + 1 + j))
             put(s, added + j, get(s, added + 1 + j))
             put(s, known + j, get(s, known + 1 + j))
-        put(s, waiting + order, 0.0)
-        energy = get(s, products + order)
-        lacking = as_if_full(energy, s[POWER], s[COUNT], float(n)) - energy
-        put(s, added + order - 1, lacking + p[REGULARISER] * n * s[POWER])
-        e = d - y
-        heard = worth_learning(s, LEVEL, newest, m, d, e, energy)
+        put(s, added + order - 1, floor)
         put(s, known + order - 1, 1.0 if heard else 0.0)
-        put(s, errors + order - 1, e if heard else 0.0)
+        put(s, errors + order - 1, e if heard and abs(e) > SMALLEST else 0.0)
         factorise(s, at, order, width)
         if not heard:
             s[UNLEARNT] += 1.0
             return y
-        s[DESIRED], s[HEARD] = listen(d, s[DESIRED], s[HEARD])
-        threshold = p[THRESHOLD] * math.sqrt(s[DESIRED])
         if abs(e) < threshold:
             return y
         if not solve(s, at, order, width, threshold) < LARGEST:
             s[UNLEARNT] += 1.0
             put(s, known + order - 1, 0.0)
             return y
-        s[UPDATES] += 1.0
         mu = p[MU]
         for a in range(order):
             gain = get(s, gains + a)
             put(s, waiting + 1 + a, get(s, waiting + 1 + a) + mu * gain)
             put(s, errors + a, get(s, errors + a) - mu * (get(s, above + a) - get(s, added + a) * gain))
+        s[UPDATES] += 1.0
         return y
 
     return learn

@@ -14,7 +14,7 @@ from .constants import LARGEST
 # p
 FORGETTING, REGULARISER = range(line.OWN, line.OWN + 2)
 
-FLOOR = 1e-16  # the least that is known of a direction, relative to the energy of its input
+FLOOR = 1e-12  # the least that is known of a direction, relative to the energy of its input
 
 
 def start(taps: int, references: int) -> int:

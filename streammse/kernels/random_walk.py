@@ -32,7 +32,8 @@ BOUND = 1e150  # of P: what is added to for ever ends somewhere
 def size(taps: int, references: int) -> int:
     """How many float64 the state takes."""
     n = padded(taps * references)
-    return int(padded(line.size(taps, references)) + 2 * n + triangle_size(n))
+    whole: int = padded(line.size(taps, references)) + 2 * n + triangle_size(n)
+    return whole
 
 
 @helper

@@ -145,7 +145,7 @@ def move(p, s, o):  # type: ignore[no-untyped-def]
 def average(s, at, heard, square, memory):  # type: ignore[no-untyped-def]
     """A running mean that one sample cannot raise beyond measure."""
     old = s[at]
-    s[at] = old + ((min(square, BURST * old) if old > QUIET else square) - old) / min(heard + 1.0, memory)
+    s[at] = old + (min(square, BURST * old) - old) / min(heard + 1.0, memory) if old > QUIET else square
     return s[at]
 
 
@@ -200,7 +200,7 @@ def gauss_newton(p, s, o, eps, d):  # type: ignore[no-untyped-def]
         return
     target = dot(s, o + WEIGHTS, s, at, total) + eps
     triangle.listen(s, at, total, p[FORGETTING], True)
-    triangle.fold(s, at, total, p[FORGETTING], FLOOR, True, target)
+    triangle.fold(s, at, total, p[FORGETTING], FLOOR, True, target, 1.0)
     triangle.solve(s, at, total)
     w = at + triangle.WEIGHTS * ((total + 3) // 4 * 4)
     step = scratch(p, o) + n

@@ -45,7 +45,9 @@ from .symmetric import diagonal, padded, triangle_size
 FORGETTING, REGULARISER, THRESHOLD, SHARE, MEMORY, SHORT, LONG, MARGIN = range(line.OWN, line.OWN + 8)
 P_SIZE = line.OWN + 8
 # s: scalars; behind the line the numbers of each reference, then vectors, then the triangle
-NEXT, MU, RESTARTS, GAIN, SIDE, LAMBDA, SCALE, SIZE, JUDGED, RECENT, LASTING, SPENT = range(line.FREE, line.FREE + 12)
+NEXT, MU, RESTARTS, GAIN, SIDE, LAMBDA, SCALE, SIZE, JUDGED, RECENT, LASTING, SPENT, BEGUN = range(
+    line.FREE, line.FREE + 13
+)
 ONE, OTHER, UNIT, VECTORS = range(4)
 
 FLOOR = 1e-8  # the least that is known of a coordinate, relative to the energy of its input
@@ -53,6 +55,7 @@ FAITH = 1e-8  # errors are not taken to be smaller than this share of the power 
 SURPRISE = 10.0  # an error counts in the noise for at most so many times its power
 DEEPEST = 1e-6  # the noise is not taken to be smaller than this share of the error of late
 SPAN = 9.0  # n samples are never forgotten by more than exp(-SPAN): what FLOOR bounds is looked at once in so many
+ABSURD = 1e200  # an error that is no number any more, or soon
 LEAST = 1e-200  # what decays ends before the subnormal numbers
 SMALL = 2.0**-40  # from here on mu begins anew
 
@@ -61,7 +64,8 @@ def size(taps: int, references: int) -> int:
     """How many float64 the state takes."""
     n = padded(taps * references)
     behind = padded(line.size(taps, references)) + padded(hearing.NUMBERS * references)
-    return int(behind + VECTORS * n + triangle_size(n))
+    whole: int = behind + VECTORS * n + triangle_size(n)
+    return whole
 
 
 @helper
@@ -80,14 +84,15 @@ def _begin(p, s, n, m, r, square):  # type: ignore[no-untyped-def]
         s[triangle + diagonal(i)] = s[MU] / (p[REGULARISER] * square)
 
 
-@helper
+@rare
 def _begin_heard(p, s, u, n, m):  # type: ignore[no-untyped-def]
-    """P_ii of the references that are heard for the first time."""
+    """P_ii of the references that are heard for the first time; BEGUN says how many were."""
     at, _, _ = _places(n, m)
     for r in range(m):
         x = s[u + n - m + r]
         if x != 0.0 and s[at + hearing.ENERGY * m + r] == 0.0:
             _begin(p, s, n, m, r, x * x)
+            s[BEGUN] += 1.0
 
 
 @rare
@@ -128,23 +133,34 @@ def _multiply(s, n, triangle, vectors, u):  # type: ignore[no-untyped-def]
     return q
 
 
+@rare
+def _multiply_seldom(s, n, triangle, vectors, u):  # type: ignore[no-untyped-def]
+    """The same once more, where the common path does not need its place."""
+    return _multiply(s, n, triangle, vectors, u)
+
+
+@rare
+def _hold(s, n, triangle, vectors, i, known):  # type: ignore[no-untyped-def]
+    """A row e_i without an error: half the bound is left of P_ii."""
+    unit = vectors + UNIT * padded(n)
+    s[unit + i] = 1.0
+    q = _multiply_seldom(s, n, triangle, vectors, unit)
+    s[unit + i] = 0.0
+    variance = s[q + i]
+    s[GAIN] = max(variance - 0.5 * s[MU] / known, 0.0) / (variance * variance)
+
+
 @helper
 def _look(s, n, m):  # type: ignore[no-untyped-def]
-    """Where too little is known of the next coordinate, a row e_i without an error."""
+    """Too little may be known of the next coordinate."""
     at, vectors, triangle = _places(n, m)
-    long = padded(n)
     i = int(s[NEXT])
     s[NEXT] = i + 1 if i + 1 < n else 0
-    h = s[vectors + int(s[SIDE]) * long + i]
+    h = s[vectors + int(s[SIDE]) * padded(n) + i]
     variance = s[triangle + diagonal(i)] - s[GAIN] * (h * h)
     known = FLOOR * s[at + hearing.ENERGY * m + (0 if m == 1 else i % m)]
     if variance * known > s[MU]:
-        unit = vectors + UNIT * long
-        s[unit + i] = 1.0
-        q = _multiply(s, n, triangle, vectors, unit)
-        s[unit + i] = 0.0
-        variance = s[q + i]
-        s[GAIN] = max(variance - 0.5 * s[MU] / known, 0.0) / (variance * variance)
+        _hold(s, n, triangle, vectors, i, known)
 
 
 @helper
@@ -200,7 +216,8 @@ def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
     keep = p[FORGETTING]
     variable = p[MARGIN] > 0.0
     at, vectors, triangle = _places(n, m)
-    _begin_heard(p, s, u, n, m)
+    if s[BEGUN] < m:
+        _begin_heard(p, s, u, n, m)
     omega = hearing.weight(s, at, u, n, m, s[LAMBDA] if variable else keep)
     if omega == 0.0:
         return y
@@ -210,7 +227,7 @@ def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
     leverage = dot(s, q, s, u, n)
     if not leverage >= 0.0:
         _restart(p, s, n, m)
-        q = _multiply(s, n, triangle, vectors, u)
+        q = _multiply_seldom(s, n, triangle, vectors, u)
         leverage = dot(s, q, s, u, n)
     e = d - y
     if p[THRESHOLD] > 0.0:
@@ -219,9 +236,9 @@ def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
         keep = _varied(p, s, n, e, leverage / s[MU])
         s[LAMBDA] = keep
     s[MU] *= keep
-    gain = 1.0 / (s[MU] / omega + leverage)
+    gain = 1.0 / ((s[MU] if omega == 1.0 else s[MU] / omega) + leverage)
     s[GAIN] = gain
-    if abs(e) > SMALLEST:
+    if SMALLEST < abs(e) < ABSURD:
         add_scaled(s, line.WEIGHTS, e * gain, s, q, n)
     if s[MU] < SMALL:
         _rescale(s, n, m)

@@ -49,6 +49,7 @@ DRAWN, SETTLED, LOUD, OVER, PUSHED, RETREATS = range(SCALARS, SCALARS + 6)
 SHARE = 0.1  # of the model's square that noise may be: beyond it steps shrink, first of all that of the control filter
 QUICK = 0.3  # the step of h
 PUSHES = 10.0  # of the limit within SHORT samples: the control does harm
+FORGOTTEN = 1e-6  # of a push
 SLOWEST = 0.05  # of its step the model keeps, whatever is heard
 MODULUS = 2147483647  # Park and Miller 1988
 
@@ -99,7 +100,7 @@ def speak(p, s, m):  # type: ignore[no-untyped-def]
         s[RETREATS] += 1.0
         for i in range(WEIGHTS, WEIGHTS + m * int(p[TAPS])):
             s[i] = 0.0
-    s[PUSHED] -= s[PUSHED] * (1.0 / SHORT)
+    s[PUSHED] = s[PUSHED] * (1.0 - 1.0 / SHORT) if s[PUSHED] > FORGOTTEN else 0.0
     return y + sound(p, s, m)
 
 

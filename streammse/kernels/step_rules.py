@@ -1,8 +1,8 @@
 """How the step of a gradient filter follows its signals: rules for the one kernel of ``fir.py``.
 
-``rule(p, s, e, energy, lagged, mu, floor) -> (mu, floor)`` is asked once for every sample that teaches: e the error,
-``energy`` |x(n)|^2, ``lagged`` x(n-1)' x(n), ``floor`` the regulariser. What it keeps lies behind the state of the
-filter. The step is that of NLMS, relative to the energy in the line, and squares of errors count relative to the
+``rule(p, s, e, d, energy, lagged, mu, floor) -> (mu, floor)`` is asked once for every sample that teaches: e the
+error, ``energy`` |x(n)|^2, ``lagged`` x(n-1)' x(n), ``floor`` the regulariser. What it keeps lies behind the state of
+the filter. The step is that of NLMS, relative to the energy in the line, and squares of errors count relative to the
 running power of d: so every rule works for signals of any scale, where the papers have steps of LMS and plain squares.
 """
 

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from .._jit import helper
 from .._jit.rows import four_rows
+from .._jit.vectors import dot
 
 Array = NDArray[np.float64]
 
@@ -79,7 +80,8 @@ def _stage(s, i, size, z, keep, floor, learn, d, y, a, over, weight):  # type: i
     g = q * under if learn else 0.0
     theta = s[i + THETA * size]
     y += z * theta
-    s[i + THETA * size] = theta + g * (d - y)
+    theta += g * (d - y)
+    s[i + THETA * size] = theta if abs(theta) > TINY else 0.0
     s[i + D * size] = max(information + z * z * over, least) if learn else known
     return y, more, under, g
 
@@ -124,19 +126,25 @@ def fold(s, at, n, keep, floor, learn, d, weight):  # type: ignore[no-untyped-de
 
 @helper
 def solve(s, at, n):  # type: ignore[no-untyped-def]
-    """Write the weights w of U w = theta to their place; whoever may not change the state wipes it afterwards."""
+    """Write the weights w of U w = theta to their place; whoever may not change the state wipes it afterwards.
+
+    Four rows at a time, from the last, so that no sum waits for the one before: a quarter of the time.
+    """
     size = (n + 3) // 4 * 4
-    w = at + WEIGHTS * size
+    w, theta = at + WEIGHTS * size, at + THETA * size
     r = at + VECTORS * size + 8 * (size // 4) * (size // 4 + 1)
-    width = 0
-    for i in range(size - 1, -1, -1):
-        if i % 4 == 3:
-            width += 4
-        r -= width
-        total = s[at + THETA * size + i]
-        for k in range(i + 1, size):
-            total -= s[r + k - size + width] * s[w + k]
-        s[w + i] = total
+    for i in range(size - 4, -1, -4):
+        width = size - i
+        r -= 4 * width
+        one, two, three, rest = r + width, r + 2 * width, r + 3 * width, width - 4
+        w0 = s[theta + i] - dot(s, r + 4, s, w + i + 4, rest)
+        w1 = s[theta + i + 1] - dot(s, one + 4, s, w + i + 4, rest)
+        w2 = s[theta + i + 2] - dot(s, two + 4, s, w + i + 4, rest)
+        w3 = s[theta + i + 3] - dot(s, three + 4, s, w + i + 4, rest)
+        w2 -= s[two + 3] * w3
+        w1 -= s[one + 2] * w2 + s[one + 3] * w3
+        w0 -= s[r + 1] * w1 + s[r + 2] * w2 + s[r + 3] * w3
+        s[w + i], s[w + i + 1], s[w + i + 2], s[w + i + 3] = w0, w1, w2, w3
 
 
 @helper

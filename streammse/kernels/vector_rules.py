@@ -23,10 +23,10 @@ from .step_rules import OUTLIER
 
 # p: what a rule takes stands behind
 MU, REGULARISER = range(line.OWN, line.OWN + 2)
-RATE, MEMORY, SMALLEST, LARGEST, EXACT = range(line.OWN + 2, line.OWN + 7)  # of a step that descends
-SHARE, EVEN = RATE, MEMORY  # of gains in proportion
-PULL, SLOPE = RATE, MEMORY  # of attraction
-P_SIZE = line.OWN + 7
+RATE, FADING, SMALLEST, LARGEST = range(line.OWN + 2, line.OWN + 6)  # of a step that descends
+SHARE, EVEN = RATE, FADING  # of gains in proportion
+PULL, SLOPE = RATE, FADING  # of attraction
+P_SIZE = line.OWN + 6
 # s
 LEVEL, DESIRED, HEARD, STEP = range(FREE, FREE + 4)
 
@@ -70,7 +70,7 @@ def own(n: int) -> int:
 def descend(p, s, u, n, e, energy, floor, unit):  # type: ignore[no-untyped-def]
     """The step descends the squared error, whose slope is -e x' psi: psi is how the weights grow with the step.
 
-    Exactly, psi(n+1) = psi(n) + (e - mu x' psi) x / below; else it fades instead of being projected.
+    Exactly, psi(n+1) = psi(n) + (e - mu x' psi) x / below; where it fades instead, it is not projected.
     """
     at, below = own(n), energy + floor
     most = LOUD * math.sqrt(s[DESIRED])
@@ -81,7 +81,8 @@ def descend(p, s, u, n, e, energy, floor, unit):  # type: ignore[no-untyped-def]
     step = min(max(step, p[SMALLEST]), p[LARGEST])
     s[STEP] = step
     add_scaled(s, WEIGHTS, step * e / below, s, u, n)
-    fade_and_add(s, at, p[MEMORY], (heard - p[EXACT] * step * slope) / below, u, n)
+    projected = step * slope if p[FADING] == 0.0 else 0.0
+    fade_and_add(s, at, 1.0 - p[FADING], (heard - projected) / below, u, n)
 
 
 @helper

@@ -1,7 +1,7 @@
-"""Least squares over the last W samples, on two triangles of ``triangle.py``: the steps of `SlidingWindowRLS`.
+"""Least squares over the last W rows, on two triangles of ``triangle.py``: the steps of `SlidingWindowRLS`.
 
-Into the first every row is folded, and out of it the row that is W samples old. What rounding leaves behind of rows
-that have gone would stay for ever. So the second triangle takes in the new rows alone; after W samples it holds those
+Into the first every row is folded, and out of it the row that is W rows old. What rounding leaves behind of rows
+that have gone would stay for ever. So the second triangle takes in the new rows alone; after W rows it holds those
 of the window and no other, and takes the place of the first, which begins anew.
 
 A triangle begins with theta = w, the weights of now, and the regulariser for D: that prior never leaves it. So what the
@@ -19,25 +19,19 @@ from .constants import LARGEST
 # p
 WINDOW, REGULARISER = range(line.OWN, line.OWN + 2)
 # s
-PLACE, SIDE = range(line.FREE, line.FREE + 2)
+PLACE, SIDE, FULL = range(line.FREE, line.FREE + 3)
 
-FLOOR = 1e-16
+FLOOR = 1e-12
 
 
 def start(taps: int, references: int, window: int) -> int:
     """Where the two triangles begin."""
-    return line.size(taps, references, window) + hearing.NUMBERS * references + 2 * window
+    return line.size(taps, references) + hearing.NUMBERS * references + window * (taps * references + 1)
 
 
 def size(taps: int, references: int, window: int) -> int:
     """How many float64 the state takes."""
     return start(taps, references, window) + 2 * triangle.size(taps * references)
-
-
-@helper
-def reach(p):  # type: ignore[no-untyped-def]
-    """The line goes back to the row that is taken out."""
-    return int(p[WINDOW])
 
 
 @helper
@@ -77,49 +71,50 @@ def _heard_first(p, s, at, t, u, n, m):  # type: ignore[no-untyped-def]
                     s[one + triangle.D * long + i] = p[REGULARISER] * x * x
 
 
-@helper
-def _fold(s, t, u, n, keep, root, learn, d, weight):  # type: ignore[no-untyped-def]
-    """A row of the line, into a triangle or out of it; the output."""
+@rare
+def _fold(s, t, row, n, keep, root, learn, d, weight):  # type: ignore[no-untyped-def]
+    """A row into a triangle or out of it; the output. It is long, and called three times a sample."""
     for i in range(n):
-        s[t + i] = root * s[u + i]
-    if weight > 0.0:
-        triangle.listen(s, t, n, keep, learn)
+        s[t + i] = root * s[row + i]
+    if learn and weight > 0.0:
+        triangle.listen(s, t, n, keep, True)
     return triangle.fold(s, t, n, 1.0, FLOOR, learn, root * d if learn else 0.0, weight) / root
 
 
 @helper
 def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
-    """The output for the regressor s[u:], which is learnt, while the one of W samples ago is taken out."""
+    """The output for the regressor s[u:], which is learnt, while that of W rows ago is taken out."""
     m = int(p[line.REFERENCES])
     window = int(p[WINDOW])
-    at = line.WEIGHTS + 3 * n + 2 * window * m
-    values = at + hearing.NUMBERS * m
-    roots = values + window
-    first = roots + window
+    at = line.WEIGHTS + 3 * n
+    rows = at + hearing.NUMBERS * m
+    first = rows + window * (n + 1)
     t = (first, first + _length(n))
-    keep = max(0.0, 1.0 - 4.0 / window)  # what has left the window is soon forgotten in the power, too
+    now = t[int(s[SIDE])]
     known = abs(d) < LARGEST
     omega = 0.0
+    keep = max(0.0, 1.0 - 4.0 / window)  # what has left the window is soon forgotten in the power, too
     if known:
         _heard_first(p, s, at, t, u, n, m)
         omega = hearing.weight(s, at, u, n, m, keep)
     else:
         s[line.UNLEARNT] += 1.0
-    taught = omega > 0.0
-    root = math.sqrt(omega) if taught else 1.0
-    side = int(s[SIDE])
-    y = _fold(s, t[side], u, n, keep, root, taught, d, 1.0)
+    if omega == 0.0:
+        return _fold(s, now, u, n, keep, 1.0, False, d, 1.0)
+    root = math.sqrt(omega)
+    y = _fold(s, now, u, n, keep, root, True, d, 1.0)
     place = int(s[PLACE])
-    old = s[roots + place]
-    if old > 0.0:
-        _fold(s, t[side], u - window * m, n, keep, old, True, s[values + place], -1.0)
-    s[roots + place] = root if taught else 0.0
-    s[values + place] = d if taught else 0.0
-    if taught:
-        _fold(s, t[1 - side], u, n, keep, root, True, d, 1.0)
+    row = rows + place * (n + 1)
+    if s[FULL] > 0.0:
+        _fold(s, now, row, n, keep, 1.0, True, s[row + n], -1.0)
+    for i in range(n):
+        s[row + i] = root * s[u + i]
+    s[row + n] = root * d
+    _fold(s, t[1 - int(s[SIDE])], u, n, keep, root, True, d, 1.0)
     if place + 1 < window:
         s[PLACE] = place + 1
     else:
         s[PLACE] = 0.0
+        s[FULL] = 1.0
         _begin(p, s, at, t, n, m)
     return y
