@@ -27,13 +27,13 @@ class _Observe(_Update):
         call = drive.calling(drive.vector_update.compiled, node._bound, keeps=(node._p, node._s))
         m, k = node._observations(), node._controls()
 
-        def observed(z: ArrayLike) -> float:
-            return float(call(_row(z, m), math.nan))
+        def observed(z: ArrayLike) -> Any:
+            return call(_row(z, m), math.nan)
 
-        def steered(z: ArrayLike, control: ArrayLike) -> float:
+        def steered(z: ArrayLike, control: ArrayLike) -> Any:
             x = np.empty(m + k)
             x[:m], x[m:] = _numbers(z, "z", m), _numbers(control, "control", k)
-            return float(call(x, math.nan))
+            return call(x, math.nan)
 
         update = steered if k else observed
         node.__dict__["update"] = update
