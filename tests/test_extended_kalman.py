@@ -184,8 +184,9 @@ def test_what_a_user_gets_wrong_is_told() -> None:
         sm.ExtendedKalmanFilter(first, first, [1.0], **small, angles=[True, False])
     f = sm.ExtendedKalmanFilter(past_the_end, first, [0.0, 0.0], **small)
     before = f.s.copy()
-    with pytest.raises(IndexError):
-        f.run([0.0, 50.0, 50.0])
+    for states in (False, True):
+        with pytest.raises(IndexError):
+            f.run([0.0, 50.0, 50.0], states=states)
     np.testing.assert_array_equal(f.s, before)
 
 

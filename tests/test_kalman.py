@@ -55,6 +55,7 @@ def test_it_is_the_filter_of_the_textbook(n: int, m: int, k: int, square_root: b
         np.testing.assert_allclose(f.innovation[there], e, atol=1e-10)
         np.testing.assert_allclose(f.innovation_covariance[np.ix_(there, there)], S, atol=1e-10)
         assert np.isnan(f.innovation[~there]).all()
+        assert f.normalised_innovation_squared == pytest.approx(e @ np.linalg.solve(S, e), rel=1e-9)
     assert f.settled
     assert f.observed == np.isfinite(z).sum()
 
