@@ -195,6 +195,17 @@ def test_what_outgrows_all_bounds_begins_anew() -> None:
 
 
 @BOTH
+def test_without_noise_what_is_known_tells_nothing(square_root: bool) -> None:
+    """The same row twice: the second is rounding, and must not use up the direction that nobody observed."""
+    H = np.array([[1.0, 0.3, 0.1], [1.0, 0.3, 0.1], [0.2, 1.0, 0.7]])
+    f = sm.KalmanFilter(np.eye(3), H, 0.0, 0.0, initial_covariance=1.0, square_root=square_root)
+    f.run(np.tile([1.0, 1.5, 2.0], (200, 1)))
+    seen = H[[0, 2]]
+    np.testing.assert_allclose(f.state, np.linalg.pinv(seen) @ [1.0, 2.0], atol=1e-12)
+    np.testing.assert_allclose(f.covariance, np.eye(3) - np.linalg.pinv(seen) @ seen, atol=1e-12)
+
+
+@BOTH
 def test_the_covariance_stays_positive(square_root: bool) -> None:
     covariance_lasts(20_000, square_root)
 

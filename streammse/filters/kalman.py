@@ -42,7 +42,7 @@ class KalmanFilter(Observer):
     process_noise : float or array, shape (n,) or (n, n)
         Q, symmetric without negative eigenvalues; its diagonal, or the one number on it.
     observation_noise : float or array, shape (m,) or (m, m)
-        R, likewise. Zeros are permitted: observations without noise.
+        R, likewise. Zeros are permitted: observations without noise. One that repeats what is known tells nothing then.
     control : array, shape (n, k)
         B; None: there are no control inputs.
     initial_state : array, shape (n,)
