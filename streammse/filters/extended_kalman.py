@@ -238,7 +238,7 @@ class ExtendedKalmanFilter(Observer):
             (self.f, "f", (n,)), (self.h, "h", (m,)),
             (self.f_jacobian, "f_jacobian", (n, n)), (self.h_jacobian, "h_jacobian", (m, n)),
         ):  # fmt: skip
-            if function is not None:
+            if function is not None and not function.from_snapshot:
                 self._try(function, name, shape)
 
     def _try(self, function: UserFunction, name: str, shape: tuple[int, ...]) -> None:
