@@ -82,6 +82,7 @@ def plain_c(samples: int, gaps: bool) -> dict[str, Call]:
     return {
         "any size": Call(caller(code.kalman_any, ctypes.c_size_t(n), ctypes.c_size_t(m)), samples),
         "size known": Call(caller(code.kalman_4_2), samples),
+        "size known, P whole": Call(caller(code.kalman_4_2_whole), samples),
     }
 
 

@@ -40,6 +40,7 @@ _WORDS = {
     "rceil": "⌉",
     "varepsilon": "ε",
     "infty": "∞",
+    "sim": "~",
 }
 
 

@@ -13,6 +13,12 @@ from .scalar import real, shown
 
 Array = NDArray[np.float64]
 Rows = tuple[tuple[float, ...], ...]
+Variances = float | tuple[float, ...] | Rows
+
+
+def in_the_system(value: Any) -> tuple[float, ...]:
+    """A parameter that stands in ``p`` within the system's matrices alone."""
+    return ()
 
 
 def plain_number(name: str, value: Any) -> float:
@@ -55,7 +61,7 @@ def matrix(name: str, value: Any) -> Rows:
     return rows
 
 
-def variances(name: str, value: Any) -> float | tuple[float, ...] | Rows:
+def variances(name: str, value: Any) -> Variances:
     """A matrix of variances; numbers in a row are its diagonal, one number is that of each."""
     if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, (str, bytes)):
         return plain_number(name, value)
@@ -64,7 +70,7 @@ def variances(name: str, value: Any) -> float | tuple[float, ...] | Rows:
     return matrix(name, value)
 
 
-def spelt_out(name: str, value: float | tuple[float, ...] | Rows, n: int) -> Array:
+def spelt_out(name: str, value: Variances, n: int) -> Array:
     """Such variances as the matrix (n, n) that they are; ValueError where they cannot be."""
     given = np.array(value)
     full: Array = np.asarray(given * np.eye(n) if given.ndim < 2 and given.size in (1, n) else given, dtype=float)

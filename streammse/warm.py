@@ -136,6 +136,9 @@ def example(node: Node, samples: int) -> tuple[tuple[Array, ...], dict[str, Arra
     if node._is_complex():
         y = y + 1j * np.roll(y, 3)
     noise: Array = rng.standard_normal(samples) if m == 1 else rng.standard_normal((samples, m))
+    if hasattr(node, "_controls"):  # of a hidden state: observations, then control inputs
+        both = np.split(noise.reshape(samples, m), [m - node._controls()], axis=1)
+        return tuple(one[:, 0] if one.shape[1] == 1 else one for one in both if one.size), {}
     if isinstance(node, Denoiser):
         return ((y, noise) if node._references() else (y,)), {}
     if hasattr(node, "_exogenous"):

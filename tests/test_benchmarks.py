@@ -81,6 +81,17 @@ def test_every_affine_projection_is_the_same_filter(what, args):
         assert np.std((np.ravel(one.call()) - mine)[1000:]) < 5e-4 * np.std(d), name
 
 
+@pytest.mark.parametrize("gaps", [False, True])
+def test_every_kalman_filter_is_the_same(gaps):
+    (mine,) = entered("kalman", "ours", SAMPLES, gaps).values()
+    for what, args in (("ours", (True,)), ("plain_c", ()), ("numpy_loop", ())):
+        for name, y in entered("kalman", what, SAMPLES, gaps, *args).items():
+            np.testing.assert_allclose(y, mine, rtol=1e-9, atol=1e-9, err_msg=f"{what} {name}")
+    if not gaps:
+        for y in (*entered("kalman", "steady_c", SAMPLES).values(), *entered("kalman", "one_by_one", SAMPLES).values()):
+            assert np.ravel(y)[-1] == pytest.approx(mine[-1], rel=1e-9)
+
+
 @pytest.mark.parametrize(
     "rival", ["rival_naive_numba", "rival_bottleneck", "rival_numbagg", "rival_pandas", "rival_polars"]
 )

@@ -184,9 +184,29 @@ def test_what_a_user_gets_wrong_is_told() -> None:
         sm.ExtendedKalmanFilter(first, first, [1.0], **small, angles=[True, False])
     f = sm.ExtendedKalmanFilter(past_the_end, first, [0.0, 0.0], **small)
     before = f.s.copy()
-    with pytest.raises(IndexError):
-        f.run([0.0, 50.0, 50.0])
+    for states in (False, True):
+        with pytest.raises(IndexError):
+            f.run([0.0, 50.0, 50.0], states=states)
     np.testing.assert_array_equal(f.s, before)
+
+
+CALLED = []
+
+
+def loud(x, out):
+    """As hostile as a function can be."""
+    CALLED.append(x)
+    out[0] = x[0]
+
+
+def test_reading_a_snapshot_calls_nothing() -> None:
+    small = {"process_noise": 1.0, "observation_noise": 1.0, "initial_covariance": 1.0}
+    f = sm.ExtendedKalmanFilter(loud, first, [1.0], **small)
+    data = f.snapshot()
+    assert CALLED
+    CALLED.clear()
+    assert sm.load(data).f.function is loud
+    assert not CALLED
 
 
 def test_functions_are_kept_by_their_names() -> None:

@@ -55,6 +55,7 @@ def test_it_is_the_filter_of_the_textbook(n: int, m: int, k: int, square_root: b
         np.testing.assert_allclose(f.innovation[there], e, atol=1e-10)
         np.testing.assert_allclose(f.innovation_covariance[np.ix_(there, there)], S, atol=1e-10)
         assert np.isnan(f.innovation[~there]).all()
+        assert f.normalised_innovation_squared == pytest.approx(e @ np.linalg.solve(S, e), rel=1e-9)
     assert f.settled
     assert f.observed == np.isfinite(z).sum()
 
@@ -191,6 +192,17 @@ def test_what_outgrows_all_bounds_begins_anew() -> None:
     assert f.restarts > 0
     x = 1e-3 * 2.0 ** np.arange(40)
     assert f.run(x)[-1] == pytest.approx(x[-1], rel=1e-6)
+
+
+@BOTH
+def test_without_noise_what_is_known_tells_nothing(square_root: bool) -> None:
+    """The same row twice: the second is rounding, and must not use up the direction that nobody observed."""
+    H = np.array([[1.0, 0.3, 0.1], [1.0, 0.3, 0.1], [0.2, 1.0, 0.7]])
+    f = sm.KalmanFilter(np.eye(3), H, 0.0, 0.0, initial_covariance=1.0, square_root=square_root)
+    f.run(np.tile([1.0, 1.5, 2.0], (200, 1)))
+    seen = H[[0, 2]]
+    np.testing.assert_allclose(f.state, np.linalg.pinv(seen) @ [1.0, 2.0], atol=1e-12)
+    np.testing.assert_allclose(f.covariance, np.eye(3) - np.linalg.pinv(seen) @ seen, atol=1e-12)
 
 
 @BOTH

@@ -1,12 +1,13 @@
 /* Plain C Kalman filter, as one writes it: float64, matrices row by row, observations taken in one by one.
  *
- * The same arithmetic for sizes that the caller says and for sizes that the compiler knows; the faster one counts. A NaN
- * in an observation skips it.
+ * The same arithmetic for sizes that the caller says and for sizes that the compiler knows; with half of P computed when
+ * it is moved on, and mirrored, or the whole of it, which is more work and easier for the compiler. The fastest counts.
+ * A NaN in an observation skips it.
  */
 #include <math.h>
 #include <stddef.h>
 
-#define FILTER(NAME, SIZES, N, M)                                                                                      \
+#define FILTER(NAME, SIZES, N, M, FIRST, MIRROR)                                                                       \
     void NAME(const double *restrict z, double *restrict y, size_t samples, const double *restrict f,                  \
               const double *restrict h, const double *restrict q, const double *restrict r, double *restrict x,        \
               double *restrict p, double *restrict work SIZES)                                                         \
@@ -30,11 +31,12 @@
                             w[i * N + j] += f[i * N + l] * p[l * N + j];                                               \
                 }                                                                                                      \
                 for (size_t i = 0; i < N; i++)                                                                         \
-                    for (size_t j = i; j < N; j++) {                                                                   \
+                    for (size_t j = FIRST; j < N; j++) {                                                               \
                         double sum = q[i * N + j];                                                                     \
                         for (size_t l = 0; l < N; l++)                                                                 \
                             sum += w[i * N + l] * f[j * N + l];                                                        \
-                        p[i * N + j] = p[j * N + i] = sum;                                                             \
+                        p[i * N + j] = sum;                                                                            \
+                        MIRROR                                                                                         \
                     }                                                                                                  \
             }                                                                                                          \
             for (size_t o = 0; o < M; o++) {                                                                           \
@@ -67,8 +69,9 @@
 
 #define SAID , size_t n, size_t m
 #define KNOWN
-FILTER(kalman_any, SAID, n, m)
-FILTER(kalman_4_2, KNOWN, (size_t)4, (size_t)2)
+FILTER(kalman_any, SAID, n, m, i, p[j * n + i] = sum;)
+FILTER(kalman_4_2, KNOWN, (size_t)4, (size_t)2, i, p[j * (size_t)4 + i] = sum;)
+FILTER(kalman_4_2_whole, KNOWN, (size_t)4, (size_t)2, 0, )
 
 /* The gain given, k one row an observation: nothing of the covariance is computed. */
 void kalman_steady_4_2(const double *restrict z, double *restrict y, size_t samples, const double *restrict f,

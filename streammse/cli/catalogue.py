@@ -55,7 +55,7 @@ def _parameters(cls: type[Node]) -> list[str]:
     lines = []
     for one in cls._params.values():
         plain = one.choices is not None or not (one.range.startswith("any") or isinstance(one.default, bool))
-        lines.append(f"      {f'{one.name} = {one.shown}':28}{one.doc}{f' ({one.range})' if plain else ''}")
+        lines.append(f"      {f'{one.name} = {one.shown}':27} {one.doc}{f' ({one.range})' if plain else ''}")
     return lines
 
 

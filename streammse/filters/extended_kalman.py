@@ -11,10 +11,9 @@ import numpy as np
 from ..kernels import extended_kalman, kalman
 from ..kernels.extended_kalman import Model
 from ..kernels.user_function import UserFunction, as_function
-from ..matrices import or_none, spelt_out, variances, vector
+from ..matrices import Variances, in_the_system, or_none, spelt_out, variances, vector
 from ..node import Array
 from ..param import REQUIRED, param
-from .kalman import Variances, in_the_system
 from .observer import Observer
 
 
@@ -239,7 +238,7 @@ class ExtendedKalmanFilter(Observer):
             (self.f, "f", (n,)), (self.h, "h", (m,)),
             (self.f_jacobian, "f_jacobian", (n, n)), (self.h_jacobian, "h_jacobian", (m, n)),
         ):  # fmt: skip
-            if function is not None:
+            if function is not None and not function.from_snapshot:
                 self._try(function, name, shape)
 
     def _try(self, function: UserFunction, name: str, shape: tuple[int, ...]) -> None:

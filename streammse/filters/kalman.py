@@ -10,19 +10,12 @@ from numpy.typing import NDArray
 
 from ..kernels import kalman
 from ..kernels.kalman import System, decorrelated
-from ..matrices import Rows, matrix, or_none, spelt_out, table, variances, vector
+from ..matrices import Rows, Variances, in_the_system, matrix, or_none, spelt_out, table, variances, vector
 from ..node import Array
 from ..param import REQUIRED, param
 from .observer import Observer
 
-Variances = float | tuple[float, ...] | Rows
-
 WIDE = 1e6  # the standard of what is not known at the start: so many times the noise of the observations
-
-
-def in_the_system(value: Any) -> tuple[float, ...]:
-    """A parameter that stands in ``p`` within the system's matrices alone."""
-    return ()
 
 
 class KalmanFilter(Observer):
@@ -49,7 +42,7 @@ class KalmanFilter(Observer):
     process_noise : float or array, shape (n,) or (n, n)
         Q, symmetric without negative eigenvalues; its diagonal, or the one number on it.
     observation_noise : float or array, shape (m,) or (m, m)
-        R, likewise. Zeros are permitted: observations without noise.
+        R, likewise. Zeros are permitted: observations without noise. One that repeats what is known tells nothing then.
     control : array, shape (n, k)
         B; None: there are no control inputs.
     initial_state : array, shape (n,)
@@ -64,7 +57,7 @@ class KalmanFilter(Observer):
         constant from the first sample on (the Wiener filter).
     square_root : bool
         True: hold P = U D U' (Bierman, Thornton), which cannot become indefinite and has the digits of twice the
-        precision; about twice the work until the gain settles.
+        precision; about three times the work until the gain settles.
 
     Raises
     ------
@@ -79,7 +72,7 @@ class KalmanFilter(Observer):
     is missing: nothing of the result changes by more than rounding.
 
     Cost: n^2 + 2 m n multiplications a sample with a settled gain; 2 n^3 + m (2 n^2 + 3 n) more before, in the
-    square-root form about 3.5 n^3 + 3 m n^2.
+    square-root form about 3 n^3 + 3 m n^2.
 
     A control input acts between the sample before and this one; the first one is not used, because
     ``initial_state`` speaks of the first sample. One that is not finite counts as zero.

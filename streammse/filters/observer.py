@@ -27,13 +27,13 @@ class _Observe(_Update):
         call = drive.calling(drive.vector_update.compiled, node._bound, keeps=(node._p, node._s))
         m, k = node._observations(), node._controls()
 
-        def observed(z: ArrayLike) -> float:
-            return float(call(_row(z, m), math.nan))
+        def observed(z: ArrayLike) -> Any:
+            return call(_row(z, m), math.nan)
 
-        def steered(z: ArrayLike, control: ArrayLike) -> float:
+        def steered(z: ArrayLike, control: ArrayLike) -> Any:
             x = np.empty(m + k)
             x[:m], x[m:] = _numbers(z, "z", m), _numbers(control, "control", k)
-            return float(call(x, math.nan))
+            return call(x, math.nan)
 
         update = steered if k else observed
         node.__dict__["update"] = update
@@ -112,8 +112,12 @@ class Observer(Denoiser):
         x, d = self._arrange(z, control)
         if not states:
             return self._through(x, d)
-        y, found = np.empty(d.size), np.empty((d.size, self._states()))
-        drive.call(kalman.traced, self._bound, self._s, x.reshape(d.size, self._inputs()), y, found)
+        y, found, before = np.empty(d.size), np.empty((d.size, self._states())), self._s.copy()
+        try:
+            drive.call(kalman.traced, self._bound, self._s, x.reshape(d.size, self._inputs()), y, found)
+        except BaseException:  # a user's function
+            self._s[:] = before
+            raise
         return found
 
     def _arrange(
@@ -157,6 +161,16 @@ class Observer(Denoiser):
         s = self._s
         logs = s[kalman.LOGS] + math.log(s[kalman.DETERMINANT])
         return -0.5 * float(s[kalman.COUNTED] * math.log(2.0 * math.pi) + logs + s[kalman.SQUARES])
+
+    @property
+    def normalised_innovation_squared(self) -> float:
+        """What the last sample was beside its prediction, squared and relative to what was expected.
+
+        In a model that is right it is chi-squared with as many degrees of freedom as numbers were observed.
+        """
+        at, m = self._places(), self._observations()
+        e, V = self._s[at.e : at.e + m], self._s[at.V : at.V + m]
+        return float(np.sum(e[V > 0.0] ** 2 / V[V > 0.0]))
 
     @property
     def observed(self) -> int:

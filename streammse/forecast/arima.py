@@ -11,12 +11,12 @@ import numpy as np
 from ..kernels import arma as kernel
 from ..kernels.losses import Loss
 from ..kernels.state_space import System
-from ..matrices import plain_number
+from ..matrices import in_the_system, plain_number
 from ..node import Array
 from ..param import param
 from .base import what_fit_found
 from .likelihood import Likelihood
-from .state_space import MOST, Kalman, in_the_system, in_use, innovations
+from .state_space import MOST, Kalman, in_use, innovations
 
 Coefficients = tuple[float | None, ...] | None
 

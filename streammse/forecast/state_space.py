@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._jit import Function
 from ..kernels import state_space as ss
 from ..kernels.state_space import System
-from ..matrices import matrix, or_none, variance, vector
+from ..matrices import in_the_system, matrix, or_none, variance, vector
 from ..node import Array
 from ..param import Param, param
 from .base import Forecaster
@@ -28,11 +28,6 @@ def _flags(name: str, value: Any) -> tuple[bool, ...] | None:
     if any(one not in (True, False) for one in found):
         raise TypeError(f"{name} must hold True and False, got {value!r}")
     return tuple(bool(one) for one in found)
-
-
-def in_the_system(value: Any) -> tuple[float, ...]:
-    """A parameter that stands in ``p`` within the system's matrices alone."""
-    return ()
 
 
 class InUse(Param):

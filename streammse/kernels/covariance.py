@@ -46,6 +46,8 @@ class Form(NamedTuple):
     observe: Function
     #: magnitude(s, c, n, w): a number that is finite and not too large as long as P is
     magnitude: Function
+    #: spread(s, c, h, n, w): h' P h, with h in the state
+    spread: Function
     #: diagonal(s, c, i, n, w): the variance of one state
     diagonal: Function
     #: size(w): how many float64 it takes, with the room to work in
@@ -91,6 +93,14 @@ def _trace(s, c, n, w):  # type: ignore[no-untyped-def]
 
 
 @helper
+def _spread(s, c, h, n, w):  # type: ignore[no-untyped-def]
+    sum_ = 0.0
+    for i in range(n):
+        sum_ += s[h + i] * dot(s, c + i * w, s, h, w)
+    return sum_
+
+
+@helper
 def _diagonal(s, c, i, n, w):  # type: ignore[no-untyped-def]
     return s[c + i * w + i]
 
@@ -121,6 +131,7 @@ plain = Form(
     _move,
     _observe,
     _trace,
+    _spread,
     _diagonal,
     _size,
     _square,
@@ -200,6 +211,15 @@ def _magnitude_of_factors(s, c, n, w):  # type: ignore[no-untyped-def]
 
 
 @helper
+def _spread_of_factors(s, c, h, n, w):  # type: ignore[no-untyped-def]
+    sum_ = 0.0
+    for j in range(n):
+        f = dot(s, h, s, c + j * w, w)
+        sum_ += f * f * s[c + w * w + j]
+    return sum_
+
+
+@helper
 def _diagonal_of_factors(s, c, i, n, w):  # type: ignore[no-untyped-def]
     sum_ = 0.0
     for k in range(i, n):
@@ -242,6 +262,7 @@ factors = Form(
     _move_factors,
     _observe_factors,
     _magnitude_of_factors,
+    _spread_of_factors,
     _diagonal_of_factors,
     _size_of_factors,
     _columns,

@@ -177,7 +177,7 @@ def given(function: Function) -> Function:
 @cache
 def steps(form: Form, f: Function, h: Function, f_jacobian: Function | None, h_jacobian: Function | None) -> Steps:
     """The kernels of a model's functions; of Jacobians that are None differences are taken."""
-    move, magnitude, size_of, absorb = form.move, form.magnitude, form.size, kalman.absorber(form.observe)
+    move, magnitude, size_of, absorb = form.move, form.magnitude, form.size, kalman.absorber(form)
     slope_of_f = differences(f, form.diagonal) if f_jacobian is None else given(f_jacobian)
     slope_of_h = differences(h, form.diagonal) if h_jacobian is None else given(h_jacobian)
 

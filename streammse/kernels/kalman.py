@@ -44,6 +44,7 @@ SEEN, STEADY, SINCE, SQUARES, DETERMINANT, LOGS, COUNTED, RESTARTS = range(8)
 X = 16
 
 BOUND = 1e250  # of the squares of the state, and of its variances
+KNOWN = 1e-12  # an observation without noise tells nothing where its variance is as small beside those of the states
 SMALL, LARGE = 1e-100, 1e100  # beyond, the logarithm of the product of variances is taken
 UNROLLED = 8  # states up to which a kernel is made for their number
 
@@ -297,8 +298,17 @@ def _follow(s, rows, e, V, z, gains, m, w):  # type: ignore[no-untyped-def]
 
 
 @cache
-def absorber(observe: Function) -> Function:
+def absorber(form: Form) -> Function:
     """A helper that takes in what there is of the observations of a sample, one by one."""
+    observe, spread, diagonal = form.observe, form.spread, form.diagonal
+
+    @rare
+    def tells(s, P, h, n, w):  # type: ignore[no-untyped-def]
+        """Whether an observation without noise tells anything, or what is expected of it is rounding."""
+        largest = 0.0
+        for i in range(n):
+            largest += abs(s[h + i]) * math.sqrt(max(diagonal(s, P, i, n, w), 0.0))
+        return spread(s, P, h, n, w) > KNOWN * largest * largest
 
     @helper
     def absorb(s, P, rows, R, e, V, z, x, gains, n, m, w):  # type: ignore[no-untyped-def]
@@ -308,7 +318,7 @@ def absorber(observe: Function) -> Function:
         for j in range(m):
             s[e + j] = 0.0
             s[V + j] = 0.0
-            if abs(s[z + j]) < LARGEST:
+            if abs(s[z + j]) < LARGEST and (s[R + j] > 0.0 or tells(s, P, rows + j * w, n, w)):
                 innovation = s[z + j] - dot(s, rows + j * w, s, x, w)
                 variance = observe(s, P, s, rows + j * w, s[R + j], innovation, x, gains + j * w, n, w)
                 if variance > 0.0:
@@ -334,7 +344,7 @@ class Steps(NamedTuple):
 @cache
 def steps(form: Form, states: int) -> Steps:
     """The kernels for so many states, any number where 0."""
-    move, magnitude, size_of, absorb = form.move, form.magnitude, form.size, absorber(form.observe)
+    move, magnitude, size_of, absorb = form.move, form.magnitude, form.size, absorber(form)
 
     @helper
     def go(p, s, n, m, k, covariance):  # type: ignore[no-untyped-def]

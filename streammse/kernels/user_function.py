@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,8 @@ class UserFunction:
     """A plain function ``(x, out)``, ``(x, out, u)`` or ``(x, out, u, a)`` that writes its result into ``out``."""
 
     function: Callable[..., Any]
+    #: whether a snapshot named it: reading one runs no code, so nobody calls it before the kernel does
+    from_snapshot: bool = field(default=False, compare=False)
 
     def __call__(self, x: Any, out: Any, u: Any, a: Any) -> None:
         """As plain Python."""
@@ -53,6 +55,7 @@ def as_function(name: str, value: Any) -> UserFunction:
     """A function from what a parameter was given: a function, or what ``plain`` wrote into a snapshot."""
     if isinstance(value, UserFunction):
         return value
+    from_snapshot = isinstance(value, str)
     if isinstance(value, str) and ":" in value:
         module, _, qualname = value.partition(":")
         found = _named(module, qualname)
@@ -65,7 +68,7 @@ def as_function(name: str, value: Any) -> UserFunction:
     count = len(inspect.signature(value).parameters)
     if not 2 <= count <= 4:
         raise TypeError(f"{name} must be a function of (x, out), (x, out, u) or (x, out, u, a), got {count} arguments")
-    return UserFunction(value)
+    return UserFunction(value, from_snapshot)
 
 
 @cache
