@@ -12,8 +12,9 @@ from ..kernels import extended_kalman, kalman
 from ..kernels.extended_kalman import Model
 from ..kernels.user_function import UserFunction, as_function
 from ..matrices import Variances, in_the_system, or_none, spelt_out, variances, vector
-from ..node import Array
+from ..node import Array, on_a_line
 from ..param import REQUIRED, param
+from ..scalar import shown
 from .observer import Observer
 
 
@@ -244,7 +245,12 @@ class ExtendedKalmanFilter(Observer):
     def _try(self, function: UserFunction, name: str, shape: tuple[int, ...]) -> None:
         """Call it once, as plain Python: whoever forgets a number, or gives it back instead, is told."""
         out = np.full(shape, np.nan)
-        function(np.array(self.initial_state), out, np.zeros(self.controls), np.array(self.constants))
+        function(
+            np.array(self.initial_state),
+            out,
+            on_a_line(1, self.controls, f"controls={shown(self.controls)}")[0],
+            np.array(self.constants),
+        )
         if not np.isfinite(out).all():
             raise ValueError(
                 f"{name} must write {' x '.join(map(str, shape))} finite numbers into its second argument at the "

@@ -21,7 +21,8 @@ def remember(forgetting: float, weights: int) -> None:
     least = math.exp(-rls.SPAN / weights)
     if forgetting < least:
         raise ValueError(
-            f"forgetting must be at least {math.ceil(1e4 * least) / 1e4:g} for {weights} weights, got {forgetting:g}"
+            f"forgetting must be at least {math.ceil(1e4 * least) / 1e4:g} for {weights} weights (taps of all "
+            f"references), got {forgetting:g}"
         )
 
 
