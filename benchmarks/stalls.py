@@ -32,15 +32,15 @@ class Stall:
 def works() -> dict[str, Callable[[], object]]:
     """What goes on for a long time, each some 50 ms and more."""
     rng = np.random.default_rng(0)
-    x, d = rng.standard_normal((2, 1_000_000))
-    rows = rng.standard_normal((16, 60_000))
+    x, d = rng.standard_normal((2, 3_000_000))
+    rows = rng.standard_normal((16, 200_000))
     series = seasonal(1, 3000, 12)[0]
     nlms, mse, winters = sm.NLMS(32), sm.MSE(window=1000), sm.HoltWinters(12)
     canceller, bank = sm.NoiseCanceller(taps=4), sm.bank(sm.NLMS(32), len(rows))
     models = [sm.HoltWinters(12, alpha=0.3, beta=0.05, gamma=0.1), sm.ARLS(24)]
     return {
         "NLMS, a block": lambda: nlms.run(x, d),
-        "MSE over a window, a block": lambda: [mse.run(x, d) for _ in range(5)],
+        "MSE over a window, a block": lambda: [mse.run(x, d) for _ in range(2)],
         "Holt-Winters, a block": lambda: winters.run(x),
         "a canceller, a block": lambda: canceller.run(d, x),
         "a bank of NLMS": lambda: bank.run(rows, rows),

@@ -182,7 +182,9 @@ def test_the_same_reference_twice() -> None:
 
 
 def test_too_short_a_memory_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"forgetting must be at least 0\.9826 for 512 weights, got 0\.95"):
+    with pytest.raises(
+        ValueError, match=r"forgetting must be at least 0\.9826 for 512 weights \(taps of all references\), got 0\.95"
+    ):
         sm.RLS(512, 0.95)
     f = sm.RLS(32)
     f.forgetting = 0.1  # it is not built anew: the state stays finite all the same
