@@ -40,11 +40,11 @@ def works() -> dict[str, Callable[[], object]]:
     models = [sm.HoltWinters(12, alpha=0.3, beta=0.05, gamma=0.1), sm.ARLS(24)]
     return {
         "NLMS, a block": lambda: nlms.run(x, d),
-        "MSE over a window, a block": lambda: [mse.run(x, d) for _ in range(2)],
+        "MSE over a window, a block": lambda: [mse.run(x, d) for _ in range(6)],
         "Holt-Winters, a block": lambda: winters.run(x),
         "a canceller, a block": lambda: canceller.run(d, x),
         "a bank of NLMS": lambda: bank.run(rows, rows),
-        "a backtest": lambda: sm.backtest(np.tile(series, (8, 1)), models, horizon=12, start=100),
+        "a backtest": lambda: sm.backtest(np.tile(series, (32, 1)), models, horizon=12, start=100),
     }
 
 

@@ -104,6 +104,8 @@ class Node:
     _worst: ClassVar[str] = ""
     #: further parameters in which the laws are tried, where they select another kernel
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ()
+    #: the same, for `make soak` alone: what takes long to compile
+    _long_variants: ClassVar[tuple[dict[str, Any], ...]] = ()
     #: values for parameters that have no default, so that the laws can build it
     _needs: ClassVar[dict[str, Any]] = {}
     #: parameters of its base that a class does not have

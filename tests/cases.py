@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from streammse.filters.observer import Observer
 from streammse.forecast.base import Forecaster
 from streammse.forecast.intermittent import _Intermittent
 from streammse.node import Denoiser, Estimator, Node, Predictor
+
+SOAK = os.environ.get("STREAMMSE_SOAK", "") not in ("", "0")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ def all_cases() -> list[Case]:
     found = []
     for name in catalog.names():
         cls = catalog.get(name)
-        found += [Case(name, tuple({**cls._needs, **variant}.items())) for variant in ({}, *cls._variants)]
+        variants = ({}, *cls._variants, *(cls._long_variants if SOAK else ()))
+        found += [Case(name, tuple({**cls._needs, **variant}.items())) for variant in variants]
     return found
 
 

@@ -81,7 +81,7 @@ def test_every_affine_projection_is_the_same_filter(what, args):
         assert np.std((np.ravel(one.call()) - mine)[1000:]) < 5e-4 * np.std(d), name
 
 
-@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("gaps", [True])  # without, no kernel is another one
 def test_every_kalman_filter_is_the_same(gaps):
     (mine,) = entered("kalman", "ours", SAMPLES, gaps).values()
     for what, args in (("ours", (True,)), ("plain_c", ()), ("numpy_loop", ())):

@@ -131,21 +131,6 @@ def test_innovations_are_as_large_as_they_say() -> None:
     assert doubled.log_likelihood < likelihood
 
 
-def test_of_straight_functions_it_is_the_linear_filter() -> None:
-    F = np.eye(4)
-    F[0, 2] = F[1, 3] = 1.0
-    H = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]])
-    rng = np.random.default_rng(3)
-    z, u = np.cumsum(rng.standard_normal((200, 2)), axis=0), np.cumsum(rng.standard_normal((200, 1)), axis=0)
-    z[rng.random(z.shape) < 0.2] = np.nan
-    noise = [[1.0, 0.3], [0.3, 2.0]]
-    f = sm.ExtendedKalmanFilter(fly, seen, np.zeros(4), Q, noise, SPREAD, controls=1, constants=[2.0])
-    linear = sm.KalmanFilter(F, H, Q, noise, initial_covariance=SPREAD)
-    expected = linear.run(z + u * [1.0, 0.0], states=True)
-    np.testing.assert_allclose(f.run(z, u, states=True), expected, atol=1e-7)
-    assert f.log_likelihood == pytest.approx(linear.log_likelihood, rel=1e-9)
-
-
 def test_dirt_and_spikes_are_overcome() -> None:
     """NaN skips a number; a spike of 1e4 times the noise in the distance is gone within the memory."""
     way, z = track(1000)

@@ -37,6 +37,9 @@ TWINS = {
     "PinballLMS": (sm.PinballLMS, {"mu": 0.01, "q": 0.8}, lambda e, u: (0.8 - (e < 0)) * u),
 }
 every = pytest.mark.parametrize("name", TWINS)
+#: with several references those alone that sweep in a way of their own: the loss is the same function
+SWEEPS = ("NLMS", "LeakyLMS", "SignDataLMS", "SignSignLMS")
+several = pytest.mark.parametrize(("name", "references"), [*((n, 1) for n in TWINS), *((n, 3) for n in SWEEPS)])
 
 
 def build(name: str, taps: int = 8, references: int = 1, **more) -> GradientFilter:
@@ -68,8 +71,7 @@ def stream(f: GradientFilter, x: np.ndarray, d: np.ndarray) -> np.ndarray:
     return np.array([f.update(x[t], d[t]) for t in range(len(d))])
 
 
-@every
-@pytest.mark.parametrize("references", [1, 2])
+@several
 def test_twin(name: str, references: int) -> None:
     x, d = path(400, references)
     f = build(name, references=references)
@@ -91,8 +93,7 @@ def test_the_regulariser_is_relative(references: int) -> None:
         np.testing.assert_allclose(f.run(scale * flat(x), d), y, rtol=1e-9, atol=1e-12)
 
 
-@every
-@pytest.mark.parametrize("references", [1, 3])
+@several
 def test_block_is_stream_for_every_length(name: str, references: int) -> None:
     samples = 160
     x, d = path(samples, references)
@@ -113,8 +114,7 @@ def test_block_is_stream_over_many_chunks(name: str) -> None:
     np.testing.assert_array_equal(a._s, b._s)
 
 
-@every
-@pytest.mark.parametrize("references", [1, 2])
+@several
 def test_weights_at_any_moment(name: str, references: int) -> None:
     """What is read predicts the next output; what is set is what is read, and nothing learnt before comes after."""
     x, d = path(60, references)

@@ -323,7 +323,7 @@ def test_bounds_of_scores() -> None:
     assert sm.max_step(sm.LeakyLMS(N, leak=0.5), x) > lms
 
 
-@pytest.mark.parametrize("scale", [1e-10, 1e3, 1e10])
+@pytest.mark.parametrize("scale", [1e-10, 1e10])
 def test_bounds_of_scores_whatever_the_scale_of_the_data(scale: float) -> None:
     """A score has a width of its own: where the signals are far beyond it, a bound is still that of small errors."""
     x = scale * np.random.default_rng(15).standard_normal(2000)

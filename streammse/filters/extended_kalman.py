@@ -185,7 +185,7 @@ class ExtendedKalmanFilter(Observer):
         "observation_noise": 0.1,
         "initial_covariance": 1.0,
     }
-    _variants = (
+    _long_variants = (
         {
             "f": as_function("f", pushed),
             "h": as_function("h", both),
