@@ -33,7 +33,7 @@ def works() -> dict[str, Callable[[], object]]:
     """What goes on for a long time, each some 50 ms and more."""
     rng = np.random.default_rng(0)
     x, d = rng.standard_normal((2, 3_000_000))
-    rows = rng.standard_normal((16, 200_000))
+    rows = rng.standard_normal((16, 400_000))
     series = seasonal(1, 3000, 12)[0]
     nlms, mse, winters = sm.NLMS(32), sm.MSE(window=1000), sm.HoltWinters(12)
     canceller, bank = sm.NoiseCanceller(taps=4), sm.bank(sm.NLMS(32), len(rows))
