@@ -40,7 +40,7 @@ def pieces(names: Iterable[str] | None = None) -> list[Piece]:
         *(
             Piece(_called(name, variant), _forms(cls, {**cls._needs, **variant}))
             for name, cls in classes
-            for variant in ({}, *cls._variants)
+            for variant in ({}, *cls._variants, *cls._long_variants)
         ),
     ]
 

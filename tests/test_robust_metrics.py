@@ -244,7 +244,7 @@ def test_trimmed_capacity_is_counted() -> None:
 
 
 @given(streams(DIRTY, (*HOLDING, *COUNTING)), st.sampled_from([1, 2, 3]), st.booleans())
-@settings(max_examples=300 if SOAK else 25, deadline=None)
+@settings(max_examples=300 if SOAK else 10, deadline=None)
 def test_median_of_means_over_every_window(stream: Any, blocks: int, extra: bool) -> None:
     d, x, over, more = stream
     if not over.keys() & {"window", "seconds"}:

@@ -142,10 +142,9 @@ class AffineProjection(_Projection):
     _p_size = complex_projection.P_SIZE
     _variants = (
         {"references": 2},
-        {"taps": 1, "order": 1},
-        {"complex": True},
         {"complex": True, "taps": 2, "order": 3, "references": 2},
     )
+    _long_variants = ({"taps": 1, "order": 1}, {"complex": True})
 
     def _is_complex(self) -> bool:
         return self.complex

@@ -95,7 +95,7 @@ class BenvenisteLMS(_GradientStep):
     True
     """
 
-    _variants = ({"references": 2},)
+    _long_variants = ({"references": 2},)
     _probes: ClassVar = {"smallest": {"smallest": 0.4}}
 
 

@@ -97,9 +97,9 @@ class LMS(GradientFilter):
         {"references": 3},
         {"taps": 1, "references": 2},
         {"loss": losses.tukey},
-        {"complex": True},
         {"complex": True, "references": 2, "loss": losses.huber},
     )
+    _long_variants = ({"complex": True},)
     _probes: ClassVar = {"loss": {"loss": losses.log_cosh}}
 
 
@@ -171,7 +171,8 @@ class NLMS(GradientFilter):
     complex: bool = complex_valued()
 
     _gain = fir.normalised_gain
-    _variants = ({"references": 3}, {"taps": 1}, {"loss": losses.huber(0.5)}, {"complex": True})
+    _variants = ({"references": 3}, {"taps": 1}, {"complex": True})
+    _long_variants = ({"loss": losses.huber(0.5)},)
     _probes: ClassVar = {"loss": {"loss": losses.huber}}
 
 

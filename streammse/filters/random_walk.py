@@ -84,7 +84,7 @@ class RandomWalkKalman(TransversalFilter):
     )
 
     _worst = "(taps * references) ** 2"
-    _variants = ({"taps": 5, "references": 2, "process_noise": 1e-3},)
+    _long_variants = ({"taps": 5, "references": 2, "process_noise": 1e-3},)
     _probes: ClassVar = {"process_noise": {"process_noise": 1e-3}}
 
     def _steps(self) -> line.Steps:

@@ -93,7 +93,8 @@ class OnlineFilteredXNLMS(FilteredXNLMS):
     seed: int = param(1, "of the probe", low=1, high=k.MODULUS - 1, kw_only=True, fixed=True, slot=k.SEED)
 
     _p_size = k.SIZE
-    _variants = ({"taps": 6, "references": 2},)
+    _variants = ()
+    _long_variants = ({"taps": 6, "references": 2},)
     _needs: ClassVar = {**FilteredXNLMS._needs, "settle": 50}  # so that the laws see it control
     _probes: ClassVar = {**FilteredXNLMS._probes, "limit": {"limit": 0.01}}
 

@@ -67,7 +67,7 @@ class SlidingWindowRLS(SquareRootFilter):
         0.01, "delta, relative to the power of the input", above=0.0, kw_only=True, slot=window_rls.REGULARISER
     )
 
-    _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"taps": 5, "references": 2, "window": 17},)
+    _long_variants: ClassVar[tuple[dict[str, Any], ...]] = ({"taps": 5, "references": 2, "window": 17},)
 
     def _steps(self) -> line.Steps:
         return line.steps(window_rls.learn)

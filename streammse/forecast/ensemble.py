@@ -152,7 +152,7 @@ class Weighted(Ensemble):
 
     _lists = 5
     _rule: ClassVar[Function]
-    _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"loss": losses.huber(0.5)},)
+    _long_variants: ClassVar[tuple[dict[str, Any], ...]] = ({"loss": losses.huber(0.5)},)
     _probes = {**Ensemble._probes, "loss": {"loss": losses.absolute}}
 
     def _kernel(self) -> Function:
@@ -178,7 +178,7 @@ class Descending(Weighted):
         True, "judge by the slope of the loss at the ensemble's own forecast", kw_only=True, slot=rules.GRADIENT
     )
 
-    _variants = (*Weighted._variants, {"gradient": False})
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"gradient": False},)
 
 
 class ExponentialWeights(Descending):
@@ -230,7 +230,8 @@ class ExponentialWeights(Descending):
     )
 
     _rule = rules.exponential
-    _variants = (*Descending._variants, {"eta": 0.01})
+    _variants = (*Descending._variants, {"eta": 0.01}, *Weighted._long_variants)
+    _long_variants = ()
     _probes = {**Descending._probes, "eta": {"eta": 0.05}}
 
 

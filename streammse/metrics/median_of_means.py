@@ -74,11 +74,8 @@ class MedianOfMeansMSE(MeanMetric):
         "compensated": {"compensated": True, "window": 900},
         "capacity": {"capacity": 27, "seconds": 5.0},
     }
-    _variants = (
-        *({**over, "window": 18} if "window" in over else over for over in MeanMetric._all_windows),
-        {"compensated": True, "window": 36},
-        {"compensated": True, "weighted": True},
-    )
+    _variants = tuple({**over, "window": 18} if "window" in over else over for over in MeanMetric._all_windows)
+    _long_variants = ({"compensated": True, "window": 36}, {"compensated": True, "weighted": True})
 
     def _check(self) -> None:
         super()._check()

@@ -7,8 +7,7 @@ import pytest
 
 from benchmarks import recursive, timing
 from benchmarks.workloads_recursive import recursive as plant
-
-from .test_benchmarks import entered
+from tests.test_benchmarks import entered
 
 SAMPLES = 2000
 
