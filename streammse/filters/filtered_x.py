@@ -51,7 +51,9 @@ class FilteredX(TransversalFilter):
     _p_size = k.P_SIZE
     _needs: ClassVar = {"secondary": (0.0, 1.0, 0.5)}
     _worst = "errors * references * (taps + path)"
-    _variants = ({"taps": 6, "references": 2, "secondary": ((0.0, 0.8, 0.4, 0.1), (0.5, 0.2, 0.0, -0.1))},)
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"taps": 6, "references": 2, "secondary": ((0.0, 0.8, 0.4, 0.1), (0.5, 0.2, 0.0, -0.1))},
+    )
     _probes: ClassVar = {"limit": {"limit": 0.5}, "secondary": {"secondary": (0.0, 0.0, 1.0)}}
 
     def _kernel(self) -> Function:
