@@ -317,3 +317,19 @@ def test_a_slope_that_leads_below_zero_leaves_the_factors_alone() -> None:
     node = sm.HoltWinters(12, "mul", alpha=0.05, beta=0.04, gamma=0.5)
     assert np.nanmax(np.abs(node.run(y))) < 200.0
     assert np.abs(node.forecast(24)).max() < 200.0
+
+
+def test_the_chosen_member_is_fitted_again_from_where_it_ended() -> None:
+    """Once more on the same series nothing is left to be found; on a longer one it is never worse than afresh."""
+    rng = np.random.default_rng(4)
+    y = 50.0 + np.cumsum(rng.standard_normal(120)) + 5.0 * np.sin(np.arange(120) / 12 * 2 * np.pi)
+    model = sm.AutoETS(12).fit(y[:100])
+    kind = model.kind
+    least = np.nanmean((y[12:100] - model.reset().run(y[:100])[12:]) ** 2)
+    again = model.fit(y[:100])
+    assert again.kind == kind
+    assert np.nanmean((y[12:100] - again.reset().run(y[:100])[12:]) ** 2) <= least * (1.0 + 1e-6)
+    warm, afresh = model.fit(y), sm.AutoETS(12).fit(y)
+    assert warm.kind == afresh.kind
+    errors = [np.nanmean((y[12:] - one.reset().run(y)[12:]) ** 2) for one in (warm, afresh)]
+    assert errors[0] <= errors[1] * (1.0 + 1e-3)

@@ -200,6 +200,10 @@ class AutoETS(Smoothing):
             p[k.GAMMA] = 0.0
         if p[k.NEEDS] > known:
             return None
+        found = self._values["fitted"]
+        warm = found is not None and member == self._member()  # the one that it is begins where it ended, too
+        if warm:
+            p[[k.ALPHA, k.BETA, k.GAMMA, k.PHI]] = found[ALPHA:STATE]
         problem = smoothing_problem(
             p,
             UNKNOWN,
@@ -208,17 +212,17 @@ class AutoETS(Smoothing):
             whole=known == y.size,
             damped=member.damped,
             relative=member.relative,
-            before=None,
+            before=np.array(found[STATE:]) if warm else None,
             states_too=False,
         )
-        found = None if problem is None else fit.minimise(problem, x, y, loss)
-        if problem is None or found is None:
+        best = None if problem is None else fit.minimise(problem, x, y, loss)
+        if problem is None or best is None:
             return None
         numbers = (float(member.relative), member.trend, member.seasonal, float(member.damped))
-        weights = found.p[[k.ALPHA, k.BETA, k.GAMMA, k.PHI]].tolist()
-        states = np.nan_to_num(found.s, nan=0.0).tolist()
+        weights = best.p[[k.ALPHA, k.BETA, k.GAMMA, k.PHI]].tolist()
+        states = np.nan_to_num(best.s, nan=0.0).tolist()
         # counted as the book counts, also where a series is too short for the start states to be free
         trend, seasonal = member.trend != k.NONE, member.seasonal != k.NONE
         parameters = 2 + 2 * trend + member.damped + seasonal * self.season
-        value = aicc(found, parameters, relative=member.relative) + ENDLESS * (trend and not member.damped)
+        value = aicc(best, parameters, relative=member.relative) + ENDLESS * (trend and not member.damped)
         return value, (*numbers, *weights, *states)

@@ -210,7 +210,7 @@ def smoothing_problem(
     for column, values in enumerate(starts[:weights]):
         trials[:, column] = values
     if before is not None and weights:
-        trials = np.full((2, weights + len(states)), np.nan)
+        warm = np.full((2 if states_too else 1, weights + len(states)), np.nan)
         alpha_now = p[k.ALPHA]
         now = {
             k.ALPHA: alpha_now,
@@ -218,8 +218,10 @@ def smoothing_problem(
             k.GAMMA_RATIO: p[k.GAMMA] / (1.0 - alpha_now) if alpha_now < 1.0 else LEAST,
             k.PHI: p[k.PHI],
         }
-        trials[:, :weights] = [now[one.where] for one in free]
-        trials[1, weights:] = [before[one.where - p.size] for one in states]
+        warm[:, :weights] = [now[one.where] for one in free]
+        warm[-1, weights:] = [before[one.where - p.size] for one in states]
+        # who chooses among members must not be bound to where one of them ended
+        trials = warm if states_too else np.concatenate([warm, trials])
     for one in free:
         p[one.where] = trials[0, free.index(one)]  # no longer NaN: this one is free
     s = np.zeros(size) if before is None else before.copy()
