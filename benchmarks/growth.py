@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streammse import catalog
+from streammse.colours import line
 from streammse.node import Predictor
 from streammse.param import REQUIRED
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 TAPS = (8, 16, 32, 64, 128, 256, 512)
 SECONDS = 0.02  # of a single measurement
 ROUNDS = 5
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#5D3A9B")
-STYLES = ("-", "--", ":", "-.")
 
 
 def filters() -> dict[str, type[Node]]:
@@ -128,8 +127,7 @@ def picture(found: dict[str, dict[int, float]]) -> Figure:
     order = sorted(found, key=lambda name: -found[name][max(found[name])])
     for k, name in enumerate(order):
         taps = sorted(found[name])
-        line = {"color": COLORS[k % len(COLORS)], "ls": STYLES[k // len(COLORS) % len(STYLES)]}
-        axes.plot(taps, [found[name][n] for n in taps], marker="o", ms=3, lw=1.3, label=name, **line)
+        axes.plot(taps, [found[name][n] for n in taps], marker="o", ms=3, lw=1.3, label=name, **line(k))
     ends = np.array([TAPS[2], TAPS[-1]], dtype=float)
     for power, start in ((1, 8.0), (2, 60.0)):
         axes.plot(ends, start * (ends / ends[0]) ** power, color="k", lw=0.8, alpha=0.6)

@@ -1,25 +1,18 @@
-"""``python -m benchmarks.recursive``: active control, recursive filters and notches against their rivals."""
+"""Active control, recursive filters and notches against their rivals: rows of the table."""
 
 from __future__ import annotations
 
-import argparse
 import ctypes
-import re
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 import streammse as sm
 
-from .run import draw, machine, measure
 from .table import Against, Race, _entry, aim, below, faster
 from .timing import Call
 from .workloads_recursive import FORGETTING, STEP, duct, recursive
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 IIR: dict[str, Any] = {
     "EquationError": partial(sm.EquationError, forgetting=FORGETTING),
@@ -113,32 +106,3 @@ def races(part: float = 1.0) -> list[Race]:
         what = f"{type(node).__name__}, one by one"
         found.append(Race(what, partial(one_by_one, node, max(300, int(20_000 * part)), inputs), clock))
     return found
-
-
-def main(argv: Sequence[str] | None = None, *, part: float | None = None) -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the samples and few rounds: a first look")
-    parser.add_argument("--only", metavar="PATTERN", default="", help="rows whose text matches this regular expression")
-    given = parser.parse_args(argv)
-    say = Console(width=170)
-    quick = given.quick or part is not None
-    results, trouble = [], []
-    for race in races((0.1 if given.quick else 1.0) if part is None else part):
-        if re.search(given.only, race.what, re.IGNORECASE):
-            more, problems = measure(race, race.against, rounds=3 if quick else 7, budget=0.0 if quick else 2.0)
-            results += more
-            trouble += problems
-    for one in trouble:
-        say.print(f"{one.row}: {one.reason}", style="yellow", highlight=False, markup=False)
-    if not results:
-        say.print("nothing was measured")
-        return 2
-    say.print(draw(results))
-    here = machine()
-    say.print(f"{here['system']}; {here['cpu']}, {here['cores']} cores; {here['compiler']}", highlight=False)
-    return 1 if any(one.ours for one in trouble) else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

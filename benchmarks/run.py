@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RIVALS = ("padasip", "cmsisdsp", "river", "bottleneck", "numbagg", "pandas", "polars", "statsmodels", "statsforecast")
-RIVALS += ("adafilt", "rocket-fft")  # in the frequency domain
+RIVALS += ("pydaptivefiltering", "adafilt", "rocket-fft")
 BESIDE = ("streammse", "numpy", "numba", "llvmlite", "pyarrow")
 METHOD = (
     "Contestants of a row take turns within this run and the minimum of each counts; the garbage collector is off and "

@@ -101,7 +101,7 @@ def _entry(where: str, what: str, *args: Any) -> Entry:
 
 def table(part: float = 1.0) -> list[Race]:
     """All races, with this part of the samples."""
-    from . import gradient
+    from . import gradient, least_squares, recursive
 
     ours, processes = partial(_entry, "ours"), partial(_entry, "processes")
 
@@ -124,10 +124,8 @@ def table(part: float = 1.0) -> list[Race]:
         c = Against("plain C, parts apart", (at_most(1.1),), _entry("rival_c", "complex_nlms", taps, block))
         races.append(Race(f"complex NLMS block, {taps} taps", ours("complex_nlms", taps, block), (c,)))
 
-    from .least_squares import races as least_squares
-
-    races += least_squares(part)
-    races += gradient.races(part)
+    for family in (least_squares, gradient, recursive):
+        races += family.races(part)
 
     calls = some(20_000)
     padasip = Against("padasip predict+adapt", (faster(10),), _entry("rival_padasip", "nlms_one_by_one", 32, short))

@@ -19,6 +19,7 @@ import numpy as np
 from scipy import signal
 
 import streammse as sm
+from streammse.colours import COLOURS
 from streammse.filters.gradient import GradientFilter
 from streammse.kernels import fir
 
@@ -229,9 +230,6 @@ def table(found: dict[str, Outcome]) -> Any:
     return made
 
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5D3A9B", "#8C8C8C")
-
-
 def picture(found: dict[str, Outcome], path: Path) -> None:
     """A panel for each family: measured, theory dashed, and the noise dotted."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -245,7 +243,7 @@ def picture(found: dict[str, Outcome], path: Path) -> None:
     floor = 20.0 * np.log10(NOISE)
     for axes, title in zip(grid.flat, titles, strict=False):
         members = {name: one for name, one in found.items() if one.panel == title}
-        for color, (name, one) in zip(COLORS, members.items(), strict=False):
+        for color, (name, one) in zip(COLOURS, members.items(), strict=False):
             n = np.arange(one.curve.size)
             axes.plot(n, 10.0 * np.log10(one.curve), color=color, lw=1.2, label=f"{name}: {one.above:+.1f} dB")
             if one.predicted is not None:

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .backtesting.table import Table
 from .banks import bank
+from .colours import line, turn
+from .metrics.errors import MSE
 from .node import Node, Predictor
 from .scalar import whole
 
@@ -25,8 +27,6 @@ LOOKS = 200  # at the weights, over the whole record
 REPEATS = 7  # of which the fastest counts
 TIMED = 20_000  # samples that are timed
 SETTLED = 2.0  # times the steady state: 3 dB
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#5D3A9B")
-STYLES = ("-", "--", ":", "-.")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def compare(
     runs = [_run(one, xs, ds, response, looks) for one in field.values()]
     curves = np.array([_averaged(squares, size) for squares, _ in runs])
     costs = _costs(list(field.values()), xs, ds)
-    tails = [squares[: squares.size - _late(one)] for (squares, _), one in zip(runs, field.values(), strict=True)]
+    tails = [squares[: squares.size - one.latency] for (squares, _), one in zip(runs, field.values(), strict=True)]
     steady = np.array([np.nanmean(one[-max(1, one.size // 4) :]) for one in tails])
     columns: dict[str, Any] = {
         "filter": np.array(list(field), dtype=object),
@@ -185,18 +185,13 @@ def _signal(values: ArrayLike, name: str) -> NDArray[Any]:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
-def _late(one: Predictor) -> int:
-    """How many samples after its desired sample an output comes."""
-    return int(getattr(one, "latency", 0))
-
-
 def _run(
     one: Predictor, x: NDArray[Any], d: NDArray[Any], plant: NDArray[Any] | None, looks: NDArray[np.int64]
 ) -> tuple[Array, Array]:
     """Squared errors, averaged over realisations, and the distances of the weights."""
     many = d.ndim == 2
     made: Any = bank(one, len(d)) if many else one.clone()
-    late, samples = _late(one), d.shape[-1]
+    late, samples = one.latency, d.shape[-1]
     y = np.empty(d.shape, dtype=np.complex128 if one._is_complex() else np.float64)
     distances = np.full(looks.size, np.nan)
     across = many and x.shape[: d.ndim] == d.shape  # else one signal for all
@@ -233,12 +228,8 @@ def _distance(made: Any, plant: NDArray[Any]) -> float:
 
 def _averaged(squares: Array, size: int) -> Array:
     """Over the last ``size`` samples, or as many as there are."""
-    known = np.isfinite(squares)
-    sums, counts = (np.concatenate(([0.0], np.cumsum(one))) for one in (np.where(known, squares, 0.0), known))
-    end = np.arange(1, squares.size + 1)
-    begin = np.maximum(0, end - size)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((sums[end] - sums[begin]) / (counts[end] - counts[begin]))
+    curve = MSE(window=size).run(np.sqrt(squares), np.zeros_like(squares))
+    return np.where(np.isfinite(squares), curve, np.nan)
 
 
 def _settled(curve: Array, size: int, steady: float) -> int:
@@ -279,17 +270,14 @@ def _picture(found: Comparison) -> Figure:
     rows = -(-len(found.names) // 3)
     figure = Figure(figsize=(11.0, 8.2 + 0.2 * rows), layout="constrained")
     grid = figure.add_gridspec(2, 2 if more else 1, height_ratios=(1.25, 1.0))
-    lines: list[dict[str, Any]] = [
-        {"color": COLORS[k % len(COLORS)], "ls": STYLES[k // len(COLORS) % len(STYLES)], "lw": 1.5}
-        for k in range(len(found.names))
-    ]
+    lines = [line(k) | {"lw": 1.5} for k in range(len(found.names))]
 
     axes = figure.add_subplot(grid[0, :])
     step = max(1, found.curves.shape[1] // 4000)
     n = np.arange(found.curves.shape[1])[::step]
     with np.errstate(divide="ignore"):
-        for name, curve, line in zip(found.names, found.curves, lines, strict=True):
-            axes.plot(n, 10.0 * np.log10(curve[::step]), label=name, **line)
+        for name, curve, drawn in zip(found.names, found.curves, lines, strict=True):
+            axes.plot(n, 10.0 * np.log10(curve[::step]), label=name, **drawn)
         if found.floor is not None and found.floor > 0.0:
             axes.axhline(10.0 * np.log10(found.floor), color="k", ls=":", lw=1.0, label="the plant itself")
     axes.set(xlabel="sample n", ylabel="MSE / dB", xlim=(0, found.curves.shape[1]))
@@ -300,9 +288,9 @@ def _picture(found: Comparison) -> Figure:
     axes = figure.add_subplot(grid[1, 0])
     steady, cost = found.table["steady_state"], found.table["nanoseconds"]
     with np.errstate(divide="ignore"):
-        for k, line in enumerate(lines):
-            marker = "osD^v"[k // len(COLORS) % 5]
-            axes.plot(cost[k], 10.0 * np.log10(steady[k]), marker, color=line["color"], ms=8)
+        for k, drawn in enumerate(lines):
+            marker = "osD^v"[turn(k) % 5]
+            axes.plot(cost[k], 10.0 * np.log10(steady[k]), marker, color=drawn["color"], ms=8)
         if found.floor is not None and found.floor > 0.0:
             axes.axhline(10.0 * np.log10(found.floor), color="k", ls=":", lw=1.0)
     axes.set(xscale="log" if cost.max() > 5.0 * cost.min() else "linear")
@@ -314,8 +302,8 @@ def _picture(found: Comparison) -> Figure:
     if more:
         axes = figure.add_subplot(grid[1, 1])
         with np.errstate(divide="ignore"):
-            for curve, line in zip(found.misalignment, lines, strict=True):  # type: ignore[arg-type]
-                axes.plot(found.looks, 10.0 * np.log10(curve), **line)
+            for curve, drawn in zip(found.misalignment, lines, strict=True):  # type: ignore[arg-type]
+                axes.plot(found.looks, 10.0 * np.log10(curve), **drawn)
         axes.set(xlabel="sample n", ylabel="misalignment / dB", xlim=(0, found.curves.shape[1]))
         axes.set_title("Distance of the weights from the plant", loc="left")
         axes.grid(alpha=0.3)

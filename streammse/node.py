@@ -490,6 +490,11 @@ class Predictor(Node):
         "``update(x, d) -> y``; d left out, None or NaN: give the output, learn nothing."
     )
 
+    @property
+    def latency(self) -> int:
+        """How many samples after its desired sample an output comes."""
+        return 0
+
     def run(self, x: ArrayLike, d: ArrayLike | None = None) -> Array:
         """Filter a block: exactly ``[update(x[t], d[t]) for t in range(T)]``.
 

@@ -22,7 +22,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: floors of the house: a file imports only from lower floors, or from its own room where that is one of OPEN
 FLOORS = [
-    {"_jit", "scalar"},
+    {"_jit", "colours", "scalar"},
     {"kernels", "drive", "snapshot", "param", "matrices", "c_function"},
     {"node"},
     {"composite", "fit"},

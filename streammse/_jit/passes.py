@@ -5,18 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .instructions import Intrinsic
-from .vectors import LANES, TOGETHER, _at, _base, _multiply_add, _passes
-
-
-def spread(builder: Any, value: Any, kind: Any) -> Any:
-    """A number in every lane."""
-    from llvmlite import ir
-
-    if kind == ir.DoubleType():
-        return value
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.IntType(32)(0))
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
-    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), mask)
+from .vectors import LANES, TOGETHER, _abs, _across, _at, _base, _larger, _multiply_add, _passes, _spread
 
 
 class Sums:
@@ -39,13 +28,7 @@ class Sums:
 
     def total(self) -> Any:
         """All lanes together."""
-        from llvmlite import ir
-
-        builder = self.builder
-        *parts, rest = (builder.load(one) for one in self.into)
-        total = builder.fadd(builder.fadd(parts[0], parts[1]), builder.fadd(parts[2], parts[3]))
-        one, two, three, four = (builder.extract_element(total, ir.IntType(32)(k)) for k in range(LANES))
-        return builder.fadd(builder.fadd(builder.fadd(one, three), builder.fadd(two, four)), rest)
+        return _across(self.builder, self.into, self.builder.fadd)
 
 
 def _build_add_then_dot() -> Any:
@@ -60,7 +43,7 @@ def _build_add_then_dot() -> Any:
         def each(at: Any, kind: Any, which: int) -> None:
             place = _at(builder, into, at, kind)
             added, other = (builder.load(_at(builder, base, at, kind), align=8) for base in (more, by))
-            new = _multiply_add(builder, spread(builder, factor, kind), added, builder.load(place, align=8))
+            new = _multiply_add(builder, _spread(builder, factor, kind), added, builder.load(place, align=8))
             builder.store(new, place, align=8)
             sums.add_product(which, new, other)
 
@@ -87,53 +70,6 @@ def _add_then_dot_in_python(a: Any, i: int, factor: float, j: int, k: int, count
 add_then_dot = Intrinsic(_build_add_then_dot, _add_then_dot_in_python)
 
 
-def _abs(builder: Any, x: Any) -> Any:
-    from llvmlite import ir
-    from numba.core import cgutils
-
-    name = "llvm.fabs.f64" if x.type == ir.DoubleType() else f"llvm.fabs.v{x.type.count}f64"
-    return builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(x.type, [x.type]), name), [x])
-
-
-def _larger(builder: Any, a: Any, b: Any) -> Any:
-    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
-
-
-def _build_largest() -> Any:
-    from llvmlite import ir
-    from numba import types
-    from numba.core import cgutils
-    from numba.extending import intrinsic
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        a, i, count = args
-        base = _base(context, builder, signature.args[0], a, i)
-        real = ir.DoubleType()
-        zero = ir.Constant(ir.VectorType(real, LANES), None)
-        most = [cgutils.alloca_once_value(builder, zero) for _ in range(TOGETHER)]
-        most.append(cgutils.alloca_once_value(builder, real(0.0)))
-
-        def each(at: Any, kind: Any, which: int) -> None:
-            size = _abs(builder, builder.load(_at(builder, base, at, kind), align=8))
-            builder.store(_larger(builder, size, builder.load(most[which])), most[which])
-
-        _passes(builder, count, each)
-        *parts, found = (builder.load(one) for one in most)
-        for part in parts:
-            for k in range(LANES):
-                found = _larger(builder, builder.extract_element(part, ir.IntType(32)(k)), found)
-        return found
-
-    def largest(typingctx: Any, a: Any, i: Any, count: Any) -> Any:
-        return types.float64(a, types.int64, types.int64), codegen
-
-    return intrinsic(largest)
-
-
-#: largest(a, i, count): the largest absolute value in a[i : i + count]
-largest = Intrinsic(_build_largest, lambda a, i, count: max([0.0, *(abs(float(a[i + k])) for k in range(count))]))
-
-
 def _build_sum_at_least() -> Any:
     from llvmlite import ir
     from numba import types
@@ -146,8 +82,8 @@ def _build_sum_at_least() -> Any:
 
         def each(at: Any, kind: Any, which: int) -> None:
             size = _abs(builder, builder.load(_at(builder, base, at, kind), align=8))
-            counted = _larger(builder, size, spread(builder, least, kind))
-            sums.add_product(which, counted, spread(builder, ir.DoubleType()(1.0), kind))
+            counted = _larger(builder, _spread(builder, least, kind), size)
+            sums.add_product(which, counted, _spread(builder, ir.DoubleType()(1.0), kind))
 
         _passes(builder, count, each)
         return sums.total()
@@ -177,8 +113,8 @@ def _build_proportion() -> Any:
 
         def each(at: Any, kind: Any, which: int) -> None:
             x, w = (builder.load(_at(builder, base, at, kind), align=8) for base in (by, of))
-            size = _larger(builder, _abs(builder, w), spread(builder, least, kind))
-            gain = _multiply_add(builder, spread(builder, slope, kind), size, spread(builder, even, kind))
+            size = _larger(builder, _spread(builder, least, kind), _abs(builder, w))
+            gain = _multiply_add(builder, _spread(builder, slope, kind), size, _spread(builder, even, kind))
             z = builder.fmul(gain, x)
             builder.store(z, _at(builder, into, at, kind), align=8)
             sums.add_product(which, z, x)
@@ -220,12 +156,12 @@ def _build_attract() -> Any:
         def each(at: Any, kind: Any, which: int) -> None:
             place = _at(builder, into, at, kind)
             w, x = (builder.load(one, align=8) for one in (place, _at(builder, more, at, kind)))
-            one, zero = spread(builder, ir.DoubleType()(1.0), kind), ir.Constant(kind, None)
-            below = _multiply_add(builder, spread(builder, slope, kind), _abs(builder, w), one)
-            pulled = builder.fdiv(spread(builder, pull, kind), below)
+            one, zero = _spread(builder, ir.DoubleType()(1.0), kind), ir.Constant(kind, None)
+            below = _multiply_add(builder, _spread(builder, slope, kind), _abs(builder, w), one)
+            pulled = builder.fdiv(_spread(builder, pull, kind), below)
             low = builder.select(builder.fcmp_ordered("<", w, zero), builder.fneg(pulled), zero)
             signed = builder.select(builder.fcmp_ordered(">", w, zero), pulled, low)
-            new = _multiply_add(builder, spread(builder, factor, kind), x, builder.fsub(w, signed))
+            new = _multiply_add(builder, _spread(builder, factor, kind), x, builder.fsub(w, signed))
             builder.store(new, place, align=8)
 
         _passes(builder, count, each)
@@ -260,8 +196,8 @@ def _build_fade_and_add() -> Any:
         def each(at: Any, kind: Any, which: int) -> None:
             place = _at(builder, into, at, kind)
             old, x = (builder.load(one, align=8) for one in (place, _at(builder, more, at, kind)))
-            kept = builder.fmul(spread(builder, keep, kind), old)
-            builder.store(_multiply_add(builder, spread(builder, factor, kind), x, kept), place, align=8)
+            kept = builder.fmul(_spread(builder, keep, kind), old)
+            builder.store(_multiply_add(builder, _spread(builder, factor, kind), x, kept), place, align=8)
 
         _passes(builder, count, each)
         return context.get_dummy_value()

@@ -169,9 +169,7 @@ def _reduction(start: float, join: Callable[[Any, Any, Any], Any], *, magnitude:
             def take(k: Any, kind: Any, which: int) -> None:
                 value = builder.load(_at(builder, base, k, kind), align=8)
                 if magnitude:
-                    name = "llvm.fabs.f64" if kind == real else f"llvm.fabs.v{LANES}f64"
-                    wanted = ir.FunctionType(kind, [kind])
-                    value = builder.call(cgutils.get_or_insert_function(builder.module, wanted, name), [value])
+                    value = _abs(builder, value)
                 builder.store(join(builder, builder.load(parts[which]), value), parts[which])
 
             _passes(builder, args[2], take)
@@ -185,11 +183,20 @@ def _reduction(start: float, join: Callable[[Any, Any, Any], Any], *, magnitude:
     return build
 
 
+def _abs(builder: Any, x: Any) -> Any:
+    from llvmlite import ir
+    from numba.core import cgutils
+
+    name = "llvm.fabs.f64" if x.type == ir.DoubleType() else f"llvm.fabs.v{x.type.count}f64"
+    return builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(x.type, [x.type]), name), [x])
+
+
 def _add(builder: Any, a: Any, b: Any) -> Any:
     return builder.fadd(a, b)
 
 
 def _larger(builder: Any, a: Any, b: Any) -> Any:
+    """The larger one; a where b is no number."""
     return builder.select(builder.fcmp_ordered(">", b, a), b, a)
 
 

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..colours import colour, line, turn
 from .weights import has_weights
 
 if TYPE_CHECKING:
     from .result import Result
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C", "#5D3A9B")
-STYLES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))  # one more round of the colours, and another
 LONGEST = 30  # letters of a name in the legend
 WIDTH = 130  # letters beside one another in the picture
 STRETCHES = 4  # horizons of forecasts that are drawn, one after another
@@ -34,7 +33,7 @@ def picture(result: Result, row: int) -> Any:
     h = np.arange(1, plan.horizon + 1)
     marker = "o" if plan.horizon <= 30 else ""
     for k, curve in enumerate(result.mse):
-        by_horizon.plot(h, curve, **_line(k), lw=1.6, marker=marker, ms=4)
+        by_horizon.plot(h, curve, **line(k), lw=1.6, marker=marker, ms=4)
     by_horizon.set_xlabel("horizon: samples ahead")
     if plan.horizon == 1:
         by_horizon.set_xticks([1])
@@ -52,7 +51,7 @@ def picture(result: Result, row: int) -> Any:
         box = np.ones(window)
         with np.errstate(invalid="ignore", divide="ignore"):
             curve = np.convolve(total, box)[: len(total)] / np.convolve(number, box)[: len(total)]
-        rolling.plot(origins, curve, **_line(k), lw=1.6)
+        rolling.plot(origins, curve, **line(k), lw=1.6)
     words = f"rolling MSE, all horizons, the last {window} origins" if window > 1 else "MSE of each origin"
     rolling.set_title(_over(words, result), loc="left", fontsize=10)
     rolling.set_xlabel("origin: samples known")
@@ -69,15 +68,6 @@ def picture(result: Result, row: int) -> Any:
     return figure
 
 
-def _color(k: int) -> str:
-    return COLORS[k % len(COLORS)]
-
-
-def _line(k: int) -> dict[str, Any]:
-    """What tells the line of one model from the others."""
-    return {"color": _color(k), "linestyle": STYLES[k // len(COLORS) % len(STYLES)]}
-
-
 def _short(name: str) -> str:
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
@@ -92,10 +82,10 @@ def _weights(axes: Any, result: Result, k: int, row: int) -> None:
     found = result.weights(k, row)
     origins = result.origins[: len(found)]
     names = [_short(repr(one)) for one in result._contestants[k].node.models]  # type: ignore[union-attr]
-    colors = [_color(j) for j in range(len(names))]
+    colors = [colour(j) for j in range(len(names))]
     parts = axes.stackplot(origins, np.maximum(found, 0.0).T, labels=names, colors=colors, alpha=0.85, lw=0.0)
     for j, part in enumerate(parts):
-        part.set_hatch((None, "//", "..")[j // len(COLORS) % 3])
+        part.set_hatch((None, "//", "..")[turn(j) % 3])
     name = f", series {result.series[row]!r}" if len(result.series) > 1 else ""
     axes.set_title(f"weights of {_short(result.models[k])}{name}", loc="left", fontsize=10)
     axes.set_xlabel("origin: samples known")
@@ -133,7 +123,7 @@ def _ahead(axes: Any, result: Result, row: int) -> None:
             axes.plot(
                 t[at],
                 f,
-                **_line(k),
+                **line(k),
                 lw=1.3,
                 marker="." if plan.horizon <= 30 else "",
                 ms=4,

@@ -34,11 +34,6 @@ def _filter(name: str, value: Any) -> Predictor:
     return settled(value.clone())
 
 
-def _late(value: Predictor) -> int:
-    """How many samples after its desired sample an output comes."""
-    return int(getattr(value, "latency", 0))
-
-
 @helper
 def _clean(p, s, d, y):  # type: ignore[no-untyped-def]
     """What is left of the noisy sample that the output is for; a missing one is the last clean one."""
@@ -111,7 +106,9 @@ class FilterCanceller(Composite, Denoiser):
     [0.5, 0.3, -0.2]
     """
 
-    filter: Predictor = param(REQUIRED, "the adaptive filter", fixed=True, check=_filter, encode=_late, slot=LATE)
+    filter: Predictor = param(
+        REQUIRED, "the adaptive filter", fixed=True, check=_filter, encode=lambda one: one.latency, slot=LATE
+    )
 
     _p_size = _table = TABLE
     _made_of = "filter"
@@ -129,7 +126,7 @@ class FilterCanceller(Composite, Denoiser):
     @property
     def latency(self) -> int:
         """How many samples after its noisy sample a clean one comes."""
-        return _late(self.filter)
+        return self.filter.latency
 
     def _own_size(self) -> int:
         return RING + self.latency

@@ -12,8 +12,8 @@ import math
 from functools import cache
 
 from .._jit import Function, helper
-from .._jit.passes import attract, fade_and_add, largest, proportion, sum_at_least
-from .._jit.vectors import add_scaled, dot
+from .._jit.passes import attract, fade_and_add, proportion, sum_at_least
+from .._jit.vectors import add_scaled, dot, loudest
 from . import line
 from .bursts import worth_learning
 from .constants import LARGEST as HUGE
@@ -89,7 +89,7 @@ def descend(p, s, u, n, e, energy, floor, unit):  # type: ignore[no-untyped-def]
 def proportionate(p, s, u, n, e, energy, floor, unit):  # type: ignore[no-untyped-def]
     """Each weight has a step in proportion to its size, or to ``least``, beside an even one for all; one on average."""
     share = p[SHARE]
-    least = share * max(START * unit, largest(s, WEIGHTS, n)) if share > 0.0 else 0.0
+    least = share * max(START * unit, loudest(s, WEIGHTS, n)) if share > 0.0 else 0.0
     total = sum_at_least(s, WEIGHTS, least, n)
     even, slope = 1.0, 0.0
     if total * HUGE > n:

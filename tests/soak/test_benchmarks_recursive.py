@@ -34,9 +34,3 @@ def test_every_least_squares_filter_finds_the_same_plant(what: str) -> None:
     for name, y in entered("rival_pydaptivefiltering_recursive", "iir", what, 3, 2, 1000).items():
         if name != "GaussNewton":
             np.testing.assert_allclose(y[-300:], mine[-300:], atol=0.05 * np.std(d), err_msg=name)
-
-
-def test_the_table_comes_out(capsys: pytest.CaptureFixture[str]) -> None:
-    assert recursive.main(["--only", "one by one"], part=0.01) == 0
-    assert "LatticeNotch, one by one" in capsys.readouterr().out
-    assert recursive.main(["--only", "nothing like this"], part=0.01) == 2
