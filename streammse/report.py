@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,12 @@ class Report:
         self._sums = np.zeros(4)
 
     def write(self, block: Block) -> None:
-        """Add the pairs of a block."""
+        """Add the pairs of a block: all of it, or nothing where Ctrl-C comes between."""
+        after = copy(self)
+        after._add(block)
+        self.__dict__ = after.__dict__
+
+    def _add(self, block: Block) -> None:
         assert block.clean is not None
         self.rows += len(block.signal)
         known = np.abs(block.signal) < LARGEST
@@ -72,7 +78,7 @@ class Report:
             self._centre = float(signal[0])
         self._both += len(signal)
         x, y = signal - self._centre, clean - self._centre
-        self._sums += np.array([x.sum(), y.sum(), (x * x).sum(), (y * y).sum()])
+        self._sums = np.add(self._sums, [x.sum(), y.sum(), (x * x).sum(), (y * y).sum()])
 
     def _compare(self, signal: Array, clean: Array, truth: Array) -> None:
         self.compared += len(truth)

@@ -468,6 +468,24 @@ def test_the_report_compares_what_is_known():
     assert "samples/s" not in report.text()  # too short to tell
 
 
+def test_a_report_that_is_interrupted_keeps_no_half_of_a_block(monkeypatch):
+    report, ones = Report(), np.ones(10)
+    block = Block(ones, None, 2.0 * ones, None, 0, 3.0 * ones)
+    report.write(block)
+    before = report.offset()
+
+    def ctrl_c(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Report, "_compare", ctrl_c)
+        with pytest.raises(KeyboardInterrupt):
+            report.write(block)
+    assert report.offset() == before
+    report.write(block)
+    assert (report.rows, report.compared) == (20, 20)
+
+
 def test_the_report_tells_the_speed_without_the_start(monkeypatch):
     now = iter([0.0, 100.0, 101.0, 104.0])
     monkeypatch.setattr(time, "perf_counter", lambda: next(now))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from streammse import catalog, cli, warm
 from streammse._jit import cache
 from streammse.cli import abreast
+from streammse.io.scan import splice
 
 CLI = [sys.executable, "-m", "streammse"]
 
@@ -61,6 +63,20 @@ def test_what_was_warmed_is_not_compiled_again() -> None:
 
 def test_a_backtest_finds_what_was_warmed_for_it() -> None:
     assert afterwards("backtest", "naive,seasonal-naive:12,ets:12,theta:12,ar-rls:24") == 0
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+def test_text_that_was_warmed_is_not_compiled_again(kind: str, tmp_path: Path) -> None:
+    subprocess.run([*CLI, "warmup", "--text", kind], capture_output=True, check=True)
+    source = tmp_path / f"noisy.{kind}"
+    rows = ["v", "1.5", "2.25"] if kind == "csv" else ['{"v": 1.5}', '{"v": 2.25}']
+    source.write_text("\n".join(rows) + "\n")
+    code = (
+        "from streammse import cli\nfrom streammse._jit import cache\n"
+        f"assert cli.main(['denoise', {str(source)!r}, '-o', {str(tmp_path / f'clean.{kind}')!r}]) == 0\n"
+        "assert not [one for one in cache.written if one.startswith(('read', 'splice', 'csv', 'ndjson'))]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_algorithm_has_its_turn() -> None:
@@ -132,7 +148,7 @@ def test_one_that_fails_does_not_keep_the_others_cold(
     assert "piece 0: ZeroDivisionError" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("args", [("NLSM",), ("--models", "nothing")])
+@pytest.mark.parametrize("args", [("NLSM",), ("--models", "nothing"), ("--text", "wav")])
 def test_a_name_that_is_not_there(
     args: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,19 +158,36 @@ def test_a_name_that_is_not_there(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a script stands for Python")
-def test_the_second_process_ends_with_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("beside", "args"),
+    [
+        (abreast.models_abreast("naive,ets:12"), ["--models", "naive,ets:12"]),
+        (abreast.text_abreast("noisy.tsv", None), ["--text", "csv"]),
+        (abreast.text_abreast("-", "ndjson"), ["--text", "ndjson"]),
+    ],
+)
+def test_the_second_process_ends_with_the_first(
+    beside: AbstractContextManager[None], args: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script, told = tmp_path / "python", tmp_path / "told"
     script.write_text(f'#!/bin/sh\necho $$ "$@" > {told}.new && mv {told}.new {told}\nexec sleep 60\n')
     script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(script))
-    monkeypatch.setattr(abreast, "_worth_it", lambda: True)
-    with abreast.warmed_abreast("naive,ets:12"):
+    monkeypatch.setattr(abreast, "_worth_it", lambda _: True)
+    with beside:
         while not told.exists():
             pass
-    number, *args = told.read_text().split()
-    assert args == ["-m", "streammse", "warmup", "--models", "naive,ets:12"]
+    number, *given = told.read_text().split()
+    assert given == ["-m", "streammse", "warmup", *args]
     with pytest.raises(ProcessLookupError):
         os.kill(int(number), 0)
+
+
+@pytest.mark.parametrize(("path", "given"), [("sound.wav", None), ("-", None), ("noisy", None), ("a.csv", "nonsense")])
+def test_no_second_process_for_what_is_no_text(path: str, given: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(abreast, "_worth_it", lambda _: pytest.fail("nobody asked"))
+    with abreast.text_abreast(path, given):
+        pass
 
 
 def test_no_second_process_where_there_is_nothing_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,9 +195,9 @@ def test_no_second_process_where_there_is_nothing_to_compile(monkeypatch: pytest
     monkeypatch.setattr(cache, "trouble", lambda: None)
     for there in (True, False):
         monkeypatch.setattr(cache, "holds", lambda _, there=there: there)
-        assert abreast._worth_it() is not there
+        assert abreast._worth_it(splice) is not there
     monkeypatch.setattr(cache, "trouble", lambda: "a full disk")
-    assert not abreast._worth_it()
+    assert not abreast._worth_it(splice)
     monkeypatch.setattr(cache, "trouble", lambda: None)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
-    assert not abreast._worth_it()
+    assert not abreast._worth_it(splice)

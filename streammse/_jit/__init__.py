@@ -121,7 +121,7 @@ class Function:
     def _make(self, numba: Any, inline: bool, silently: bool) -> Any:
         from .borrowed import borrowing
         from .cache import DiskCache
-        from .inlined import Inlined
+        from .compiler import Inlined, Lean
 
         borrows = self._borrows
         mark = self.mark(inline=inline, silently=silently)
@@ -130,10 +130,11 @@ class Function:
         options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **self.options}
         function = _marked(self.py_func, mark)
         alone: dict[str, Any] = {"no_cpython_wrapper": True}
-        if self.__module__.split(".")[0] == "streammse":
-            alone["pipeline_class"] = Inlined  # what others write may raise errors that machine code makes up
+        if self.__module__.split(".")[0] == "streammse":  # what others write may be anything
+            options["pipeline_class"] = Lean
+            alone["pipeline_class"] = Inlined
         if borrows:
-            body = numba.njit(forceinline=True, **alone, **options)(function)
+            body = numba.njit(forceinline=True, **options | alone)(function)
             function = _marked(borrowing(body, self.signatures[0]), mark, self.py_func)
         if inline:
             options["forceinline"] = True

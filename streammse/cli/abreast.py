@@ -11,26 +11,52 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .._jit import Function
 
 
-def _worth_it() -> bool:
+def _worth_it(largest: Function) -> bool:
     """Whether the largest kernel is missing, could be kept, and there is a core for a second process."""
     from .._jit import cache
-    from ..backtesting import loop
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores > 1 and bool(sys.executable) and not cache.holds(loop.rows) and cache.trouble() is None
+    return cores > 1 and bool(sys.executable) and not cache.holds(largest) and cache.trouble() is None
 
 
 @contextmanager
-def warmed_abreast(models: str) -> Iterator[None]:
+def models_abreast(models: str) -> Iterator[None]:
     """While this lasts, another process warms what a backtest of these models needs."""
+    from ..backtesting import loop
+
+    with _warmed(loop.rows, "--models", models):
+        yield
+
+
+@contextmanager
+def text_abreast(path: str, given: str | None) -> Iterator[None]:
+    """While this lasts, another process warms what reading text of this format, and writing it, needs."""
+    from ..io import TEXT, DataError, format_of, scan
+
+    kind = None
+    with suppress(DataError):  # who opens it says so
+        kind = format_of(path, given)
+    if kind in TEXT:
+        with _warmed(scan.splice, "--text", kind):
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def _warmed(largest: Function, *what: str) -> Iterator[None]:
     helper = None
-    if _worth_it():
-        command = [sys.executable, "-m", "streammse", "warmup", "--models", models]
+    if _worth_it(largest):
+        command = [sys.executable, "-m", "streammse", "warmup", *what]
         nothing = subprocess.DEVNULL
         with suppress(OSError):
-            helper = subprocess.Popen(  # noqa: S603  ourselves, with models that were read already
+            helper = subprocess.Popen(  # noqa: S603  ourselves, with words that were read already
                 command, stdin=nothing, stdout=nothing, stderr=nothing
             )
     try:

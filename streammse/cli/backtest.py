@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .abreast import warmed_abreast
+from .abreast import models_abreast
 from .ending import RefusedError, clean_end, say
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def backtest(
             least = max(getattr(model, "needs", 1) for model in field.values())
             beyond = gap + (horizon if complete else 1)
             series, first = _first_origin(series, start, least, beyond, skip=skip_short)
-            with warmed_abreast(models):
+            with models_abreast(models):
                 result = function(
                     series,
                     field,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import flow
+from .abreast import text_abreast
 from .ending import RefusedError, Terminated, clean_end, say
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def denoise(
 
     The report (--truth, --json) goes to standard output, or to standard error where the data go to standard output.
     """
-    with clean_end():
+    with clean_end(), text_abreast(source, format):
         from .. import io
         from ..report import Report
         from ..runner import Runner

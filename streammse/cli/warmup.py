@@ -24,6 +24,9 @@ def warmup(
     models: Annotated[
         str | None, typer.Option(metavar="M,M,...", help="Only what a backtest of these models needs.")
     ] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="csv|ndjson", help="Only what reading and writing this text needs.")
+    ] = None,
 ) -> None:
     """Compile ahead: every algorithm in every form, kept in the kernel cache (STREAMMSE_CACHE names its folder).
 
@@ -33,6 +36,7 @@ def warmup(
     with clean_end():
         from .. import catalog, named, warm
         from .._jit import cache
+        from ..io import TEXT
 
         problem = cache.trouble()
         if problem is not None:
@@ -44,6 +48,10 @@ def warmup(
             except ValueError as error:
                 raise RefusedError(str(error)) from None
             wanted = [warm.Piece(models, lambda: warm.for_backtest(field))]
+        elif text is not None:
+            if text not in TEXT:
+                raise RefusedError(f"--text is {' or '.join(TEXT)}, got {text}")
+            wanted = [warm.Piece(text, lambda: warm.for_text(text))]
         else:
             known = catalog.names()
             wanted = warm.pieces([_known(name.replace("-", ""), known) for name in names] if names else None)

@@ -18,7 +18,8 @@ from .letters import Caught, Letters
 
 __all__ = ["FORMATS", "Block", "DataError", "Letters", "Sink", "Source", "Tee", "sink", "source"]
 
-FORMATS = ("csv", "ndjson", "parquet", "wav", "flac")
+TEXT = ("csv", "ndjson")
+FORMATS = (*TEXT, "parquet", "wav", "flac")
 _SUFFIXES = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -49,7 +50,7 @@ def format_of(path: str | os.PathLike[str], given: str | None = None) -> str | N
     suffix = Path(path).suffix.lower()
     if suffix in _PACKED:
         inner = _SUFFIXES.get(Path(Path(path).stem).suffix.lower(), "csv")
-        if inner not in ("csv", "ndjson"):
+        if inner not in TEXT:
             raise DataError(f"{os.fspath(path)} is compressed: decompress it first")
         how = f"{_PACKED[suffix]} {os.fspath(path)} | streammse denoise - --format {inner}"
         raise DataError(f"{os.fspath(path)} is compressed: decompress it in a pipe: {how}")
