@@ -58,7 +58,7 @@ class FrequencyFilter(Predictor):
         super().__init__(*args, **kwargs)
         length, count, half = self._sizes
         self._p[[partitions.LENGTH, partitions.PARTITIONS, partitions.HALF]] = length, count, half
-        self._p = np.concatenate([self._p, fourier.table(half)])
+        self._p = np.concatenate([self._p, fourier.table(half), partitions.window(length, self.block, half)])
 
     @property
     def _sizes(self) -> tuple[int, int, int]:
@@ -74,9 +74,6 @@ class FrequencyFilter(Predictor):
     def _size(self) -> int:
         _, count, half = self._sizes
         return partitions.layout(self.block, half, count).size
-
-    def _start(self, s: NDArray[np.float64]) -> None:
-        s[partitions.CAUTION] = 1.0
 
     def _indices(self) -> list[Index]:
         last = self._sizes[1] - 1

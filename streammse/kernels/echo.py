@@ -271,7 +271,8 @@ def turn(p, s):  # type: ignore[no-untyped-def]
         fourier.transform(p, P_SIZE, s, error, step, half)
         fourier.transform(p, P_SIZE, s, fast_error, fast_step, half)
         _gains_(s, step, step + half, noise, factor, doubt, NOISE, half)
-        partitions.steps(p, s, fast_step, average, energy, half, count, p[MU])
+        partitions.levels(p, s, total, average, energy, p[partitions.MEMORY], half)
+        partitions.steps(p, s, fast_step, total, half, p[MU])
         _learn_all(p, s, inputs, weights, fast, uncertainty, step, fast_step, factor)
         _choose(p, s, weights, fast, uncertainty, fast_error, total, noise)
         k = int(s[TURN]) + 1 if s[TURN] + 1.0 < count else 0

@@ -10,10 +10,21 @@ constrained to its L taps. Wrapped-around parts accumulate slowly, so one partit
 norm is, bin by bin, L / N (or B / N, where that is more) times the larger of sum_k |X_(m-k)|^2 and of its running
 average, so that mu counts as in NLMS; what the record is still too short for counts as what is there.
 
-A step by bin and a constraint do not agree on every input: what a weak bin learns, divided by its own small energy,
-leaks through the constraint into a strong one beside it, and a sine in a little noise makes such filters diverge. So
-the block is filtered once more with the new weights, which costs an eighth: where that leaves a larger error than
-before, this step and those to come are made as short as would have been right, and grow back by a tenth a block.
+A step by bin and a constraint do not agree on every input. The error is seen through a window of B samples, half as
+long as that of the input, so that a line in it spreads over bins in which the input may be next to nothing, as beside a
+sine that falls on a bin. Divided by the energy of such a bin, what is learnt there is large, the constraint spreads it
+again, and back in the bin of the line the step is larger than any that is stable: it runs away by itself. So a bin
+counts for at least half (``LEAK``) of what leaks into it through the window of the error: of the energies of all
+bins, smoothed by the transform of the triangle of min(L, B) samples on either side. A flat spectrum stays as it is, and
+so does any that falls no faster than that window, all speech for instance.
+
+With one step for all bins, S the same in each, the step is at most ``LIMIT`` sum |E|^2 / sum (sum_k |X_(m-k)|^2) |E|^2:
+then no weight error grows in the sum of its squares on any input without noise, whatever is constrained, since a
+constraint is a projection. This is also the step of a filter by bin for as long as its error has more than ``LOUDER``
+times the energy of d: a filter that is worse than none does not get worse still.
+
+One partition alone is filtered again with its new weights, and where the step went too far for the block that taught
+it, it is shortened to ``LIMIT`` times the best: more samples than taps can overshoot in a single block.
 
 The output needs no block: of the taps from B on, all the input that they meet in the coming block has been heard, so
 that their part is there when it begins, and the first B taps are a plain sum over the last B samples (``DIRECT``; then
@@ -22,7 +33,6 @@ L = B). Otherwise the output is B - 1 samples late.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,15 +49,18 @@ TAPS, BLOCK, MU, REGULARISER, CONSTRAINT, BY_BIN, DIRECT, MEMORY, LENGTH, PARTIT
 P_SIZE = 16
 ROUND_ROBIN, FULL, NONE = range(3)  # the constraint
 # s
-PLACE, NEWEST, TURN, HEARD, POWER, COUNT, KNOWN, UNLEARNT, CAUTION = range(9)
+PLACE, NEWEST, TURN, HEARD, POWER, COUNT, KNOWN, UNLEARNT = range(8)
+ERRORS, DESIRED = 9, 10  # energies over the last blocks
 VECTORS = 16
 
 HORIZON = 100_000.0  # samples over which the input power is averaged
 BURST = 100.0  # a block counts for at most so many times the power so far
 UNKNOWN = 1e300  # stands for a desired sample that is missing
-RECOVERY = 1.1  # by so much the steps grow back in a block, after they were too large
-NOTICED = 1.25  # an error energy that grew by less may have other reasons than the step
-DIGITS = 1e-24  # an error below this part of the desired energy is rounding: nothing is too large for it
+LEAK = 0.5  # a bin counts for so much of what leaks into it
+LIMIT = 1.5  # a step may be so many times the best; two times leaves the error as large as it was
+RECENT = 0.8  # how much of the energies of error and desired signal a block keeps
+LOUDER = 2.0  # an error with so many times the energy of d is worse than none
+DIGITS = 1e-24  # an energy of errors below this part of the desired one is rounding: no step is too large for it
 TINY = 1e-190  # what is divided by at least: a bin in which nothing was ever heard learns nothing
 
 
@@ -62,7 +75,7 @@ class Layout(NamedTuple):
     head: int  # the first B taps, in the order of the window
     step: int  # a spectrum: what every partition multiplies
     sum: int  # a spectrum: of the block to come
-    again: int  # a spectrum: of this block with the weights that it taught
+    leak: int  # a spectrum: scratch
     energy: int  # M numbers: of the partitions that stay, bin by bin
     average: int  # M numbers
     inputs: int  # P spectra, a ring
@@ -78,6 +91,12 @@ def layout(block: int, half: int, partitions: int) -> Layout:
         places.append(at)
         at += size
     return Layout._make([*places, at])
+
+
+def window(length: int, block: int, half: int) -> NDArray[np.float64]:
+    """What the transform of the energies is multiplied by, so that each spreads as far as what leaks."""
+    lag = np.minimum(np.arange(2 * half), 2 * half - np.arange(2 * half))
+    return LEAK * np.maximum(0.0, 1.0 - lag / min(length, block))
 
 
 def sizes(taps: int, block: int, *, one: bool) -> tuple[int, int, int]:
@@ -102,38 +121,34 @@ def _energy(z: Any, x_re: Any, x_im: Any) -> Any:
 
 
 def _learn_and_add(
-    w_re: Any,
-    w_im: Any,
-    a_re: Any,
-    a_im: Any,
-    y_re: Any,
-    y_im: Any,
-    z: Any,
-    x_re: Any,
-    x_im: Any,
-    n_re: Any,
-    n_im: Any,
-    g_re: Any,
-    g_im: Any,
-) -> Any:
+    w_re: Any, w_im: Any, y_re: Any, y_im: Any, z: Any,
+    x_re: Any, x_im: Any, n_re: Any, n_im: Any, g_re: Any, g_im: Any,
+) -> Any:  # fmt: skip
     w_re, w_im = _learn(w_re, w_im, x_re, x_im, g_re, g_im)
-    a_re, a_im = _add_product(a_re, a_im, x_re, x_im, w_re, w_im)
     y_re, y_im = _add_product(y_re, y_im, n_re, n_im, w_re, w_im)
-    return w_re, w_im, a_re, a_im, y_re, y_im, *_energy(z, n_re, n_im)
+    return w_re, w_im, y_re, y_im, *_energy(z, n_re, n_im)
 
 
-def _steps(e_re: Any, e_im: Any, average: Any, z: Any, scale: Any, keep: Any, share: Any, regulariser: Any) -> Any:
+def _levels(level: Any, average: Any, z: Any, scale: Any, keep: Any) -> Any:
     z = z * scale
     average = multiply_add(average, keep, z * (1.0 - keep))
-    gain = share / (larger(average, z) + regulariser)
-    return e_re * gain, e_im * gain, average
+    return larger(average, z), average
+
+
+def _steps(e_re: Any, e_im: Any, level: Any, share: Any, regulariser: Any) -> Any:
+    gain = share / (level + regulariser)
+    return e_re * gain, e_im * gain
 
 
 _add_product_ = elementwise(_add_product, 6)
 _learn_ = elementwise(_learn, 6)
 _add_energy_ = elementwise(_energy, 3)
-_learn_and_add_ = elementwise(_learn_and_add, 13)
-_steps_ = elementwise(_steps, 4, 4)
+_learn_and_add_ = elementwise(_learn_and_add, 11)
+_levels_ = elementwise(_levels, 3, 2)
+_steps_ = elementwise(_steps, 3, 2)
+_larger_ = elementwise(lambda a, b: (larger(a, b),), 2)
+_taper_ = elementwise(lambda x, window: (x * window,), 2, constants=1)
+_weigh_ = elementwise(lambda product, e, z: (e * z,), 3)
 
 
 # Out of line, so that each is compiled once.
@@ -158,27 +173,87 @@ def learn(s, w, x, g, half):  # type: ignore[no-untyped-def]
 
 
 @rare
-def learn_and_add(s, w, again, total, energy, old, new, g, half):  # type: ignore[no-untyped-def]
-    """A partition learns, and gives its part of this block once more and of the block to come."""
+def learn_and_add(s, w, total, energy, old, new, g, half):  # type: ignore[no-untyped-def]
+    """A partition learns, and gives its part of the block to come."""
     _learn_and_add_(
-        s, w, w + half, again, again + half, total, total + half, energy,
-        old, old + half, new, new + half, g, g + half, half,
+        s, w, w + half, total, total + half, energy, old, old + half, new, new + half, g, g + half, half
     )  # fmt: skip
 
 
+@helper
+def counted(p: Any) -> float:
+    """By how many samples of the input a step is divided."""
+    return max(p[LENGTH], p[BLOCK]) * p[PARTITIONS]
+
+
 @rare
-def steps(p, s, e, average, energy, half, partitions, mu):  # type: ignore[no-untyped-def]
+def levels(p, s, level, average, energy, keep, half):  # type: ignore[no-untyped-def]
+    """The energy of each bin that a step is divided by: the larger of that of now and of its running average."""
+    _levels_(s, level, average, energy, counted(p) / (2.0 * half * s[HEARD]), keep, half)
+
+
+@rare
+def steps(p, s, e, level, half, mu):  # type: ignore[no-untyped-def]
     """The errors by bin become what every partition multiplies by its conj(X)."""
-    if p[BY_BIN] == 0.0:
-        mean = 0.0
-        for i in range(half):
-            mean += s[energy + i]
-        for i in range(half):
-            s[energy + i] = mean / half
-    counted = max(p[LENGTH], p[BLOCK]) * partitions
-    least = p[REGULARISER] * counted * s[POWER] + TINY
-    scale = counted / (2.0 * half * s[HEARD])
-    _steps_(s, e, e + half, average, energy, scale, p[MEMORY], mu, least, half)
+    _steps_(s, e, e + half, level, mu, p[REGULARISER] * counted(p) * s[POWER] + TINY, half)
+
+
+@rare
+def flatten(s, to, energy, half):  # type: ignore[no-untyped-def]
+    """The mean energy, in each bin."""
+    mean = 0.0
+    for i in range(half):
+        mean += s[energy + i]
+    for i in range(half):
+        s[to + i] = mean / half
+
+
+@rare
+def add_leak(p, s, level, leak, time, half):  # type: ignore[no-untyped-def]
+    """A bin counts for at least a part of what leaks into it through the window of the error."""
+    for i in range(half):
+        s[leak + i] = s[level + i]
+    zero(s, leak + half, half)
+    fourier.restore(p, P_SIZE, s, leak, time, half)
+    _taper_(p, s, time, len(p) - 2 * half, 2 * half)
+    fourier.transform(p, P_SIZE, s, time, leak, half)
+    _larger_(s, level, leak, half)
+
+
+@rare
+def worse_than_none(s, desired, error, block):  # type: ignore[no-untyped-def]
+    """Whether the output has lately taken nothing from d, but added to it."""
+    energy = 0.0
+    for i in range(block):
+        d = s[desired + i]
+        if d < LARGEST:
+            energy += d * d
+    s[ERRORS] = s[ERRORS] * RECENT + dot(s, error, s, error, block)
+    s[DESIRED] = s[DESIRED] * RECENT + energy
+    return s[ERRORS] > LOUDER * s[DESIRED]
+
+
+@rare
+def prepare(p, s, step, level, leak, average, energy, time, half, worse):  # type: ignore[no-untyped-def]
+    """From the spectrum of the errors to the step, of a size that is stable."""
+    n = 2 * half
+    mu = p[MU]
+    if p[BY_BIN] != 0.0:
+        levels(p, s, level, average, energy, p[MEMORY], half)
+        if worse:
+            flatten(s, level, level, half)
+        else:
+            add_leak(p, s, level, leak, time, half)
+    else:
+        flatten(s, time, energy, half)
+        levels(p, s, level, average, time, p[MEMORY], half)
+    if worse or p[BY_BIN] == 0.0:
+        _weigh_(s, leak, step, energy, half)
+        _weigh_(s, leak + half, step + half, energy, half)
+        falls, rises = dot(s, step, s, step, n), dot(s, step, s, leak, n)
+        best = falls / (rises + TINY) * (s[level] + p[REGULARISER] * counted(p) * s[POWER])
+        mu = min(mu, LIMIT * best)
+    steps(p, s, step, level, half, mu)
 
 
 @helper
@@ -223,19 +298,21 @@ def behind(newest: int, k: int, partitions: int) -> int:
 
 
 @rare
-def shrinkage(s, desired, error, again, block):  # type: ignore[no-untyped-def]
-    """What the step is to be multiplied by: less than 1 where it left a larger error than it found."""
-    before = after = energy = 0.0
+def excess(s, desired, error, again, block):  # type: ignore[no-untyped-def]
+    """What a step is to be multiplied by, 1 or less, after the block was filtered again with what it taught."""
+    before = along = square = energy = 0.0
     for i in range(block):
         d = s[desired + i]
         if d < LARGEST:
-            before += s[error + i] * s[error + i]
-            after += (d - s[again + i]) * (d - s[again + i])
+            e = s[error + i]
+            change = s[again + i] - (d - e)
+            before += e * e
+            along += e * change
+            square += change * change
             energy += d * d
-    if after <= before or after <= DIGITS * energy:
-        return RECOVERY
-    ratio = after / (before + TINY)
-    return 1.0 / RECOVERY if ratio < NOTICED else 1.0 / (1.0 + math.sqrt(ratio))
+    if LIMIT * along >= square or before <= DIGITS * energy:
+        return 1.0
+    return max(0.0, LIMIT * along / square)
 
 
 @rare
@@ -252,8 +329,8 @@ def turn(p, s):  # type: ignore[no-untyped-def]
     head = desired + block
     step = head + block
     total = step + n
-    again = total + n
-    energy = again + n
+    leak = total + n
+    energy = leak + n
     average = energy + half
     inputs = average + half
     weights = inputs + n * partitions
@@ -276,9 +353,9 @@ def turn(p, s):  # type: ignore[no-untyped-def]
     learns = s[KNOWN] > 0.0
     s[UNLEARNT] += block - s[KNOWN]
     s[KNOWN] = 0.0
+    worse = worse_than_none(s, desired, error + last, block)
     fourier.transform(p, P_SIZE, s, error, step, half)
-    mu = p[MU] * s[CAUTION] if learns else 0.0
-    steps(p, s, step, average, energy, half, partitions, mu)
+    prepare(p, s, step, total, leak, average, energy, time, half, worse)
 
     turned = int(s[TURN])
     if learns:
@@ -289,7 +366,6 @@ def turn(p, s):  # type: ignore[no-untyped-def]
     length = int(p[LENGTH])
     for attempt in range(2):
         zero(s, total, n)
-        zero(s, again, n)
         zero(s, energy, half)
         for k in range(partitions):
             at = weights + n * k
@@ -302,25 +378,23 @@ def turn(p, s):  # type: ignore[no-untyped-def]
                 if direct and k == 0:
                     for i in range(keep):
                         s[head + block - 1 - i] = s[time + i]
-                add_product(s, again, old, at, half)
                 if k > 0:
                     add_product(s, total, new, at, half)
                     add_energy(s, energy, new, half)
             elif k > 0:
-                learn_and_add(s, at, again, total, energy, old, new, step, half)
+                learn_and_add(s, at, total, energy, old, new, step, half)
             else:
                 learn(s, at, old, step, half)
-                add_product(s, again, old, at, half)
-        if attempt == 1 or not learns:
+        if attempt == 1 or partitions > 1 or not learns:
             break
-        fourier.restore(p, P_SIZE, s, again, time, half)
-        shrunk = shrinkage(s, desired, error + last, time + last, block)
-        if shrunk >= 1.0 / RECOVERY:
-            s[CAUTION] = min(1.0, s[CAUTION] * shrunk)
+        add_product(s, total, now, weights, half)
+        fourier.restore(p, P_SIZE, s, total, time, half)
+        zero(s, total, n)
+        shorter = excess(s, desired, error + last, time + last, block)
+        if shorter == 1.0:
             break
-        s[CAUTION] *= shrunk
         for i in range(n):  # once more, so that all in all it was a step of this length
-            s[step + i] *= shrunk - 1.0
+            s[step + i] *= shorter - 1.0
     if direct:
         fourier.restore(p, P_SIZE, s, total, out, half)
     for i in range(last):
