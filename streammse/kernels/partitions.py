@@ -208,6 +208,11 @@ def flatten(s, to, energy, half):  # type: ignore[no-untyped-def]
         s[to + i] = mean / half
 
 
+@helper
+def narrow(p: Any) -> bool:
+    return p[LENGTH] < p[BLOCK] and p[CONSTRAINT] == FULL
+
+
 @rare
 def add_leak(p, s, level, leak, time, half):  # type: ignore[no-untyped-def]
     """A bin counts for at least a part of what leaks into it through the window of the error."""
@@ -234,7 +239,7 @@ def worse_than_none(s, desired, error, block):  # type: ignore[no-untyped-def]
 
 
 @rare
-def prepare(p, s, step, level, leak, average, energy, time, half, worse):  # type: ignore[no-untyped-def]
+def prepare(p, s, step, level, leak, average, energy, time, inputs, half, worse):  # type: ignore[no-untyped-def]
     """From the spectrum of the errors to the step, of a size that is stable."""
     n = 2 * half
     mu = p[MU]
@@ -253,6 +258,12 @@ def prepare(p, s, step, level, leak, average, energy, time, half, worse):  # typ
         falls, rises = dot(s, step, s, step, n), dot(s, step, s, leak, n)
         best = falls / (rises + TINY) * (s[level] + p[REGULARISER] * counted(p) * s[POWER])
         mu = min(mu, LIMIT * best)
+    if narrow(p):
+        zero(s, leak, n)
+        learn(s, leak, inputs, step, half)
+        constrain(p, s, leak, time, half, int(p[LENGTH]))
+        for i in range(n):
+            s[step + i] = s[leak + i]
     steps(p, s, step, level, half, mu)
 
 
@@ -355,7 +366,7 @@ def turn(p, s):  # type: ignore[no-untyped-def]
     s[KNOWN] = 0.0
     worse = worse_than_none(s, desired, error + last, block)
     fourier.transform(p, P_SIZE, s, error, step, half)
-    prepare(p, s, step, total, leak, average, energy, time, half, worse)
+    prepare(p, s, step, total, leak, average, energy, time, inputs, half, worse)
 
     turned = int(s[TURN])
     if learns:
@@ -372,7 +383,11 @@ def turn(p, s):  # type: ignore[no-untyped-def]
             old = inputs + n * behind(newest, k, partitions)
             new = inputs + n * behind(newest, k - 1, partitions) if k > 0 else old
             if learns and (constraint == FULL or (constraint == ROUND_ROBIN and k == turned) or (direct and k == 0)):
-                learn(s, at, old, step, half)
+                if narrow(p):
+                    for i in range(n):
+                        s[at + i] += s[step + i]
+                else:
+                    learn(s, at, old, step, half)
                 keep = min(length, int(p[TAPS]) - k * length)
                 constrain(p, s, at, time, half, keep)
                 if direct and k == 0:
