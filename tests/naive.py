@@ -752,7 +752,9 @@ def block_nlms(x, d, taps, block, mu, regulariser, smoothing, windows, length):
     """Outputs at the time of their d, and the weights: every gradient summed sample by sample.
 
     The energy is that of the last windows of so many samples, a block apart, as if there had always been so many.
+    No step is larger than the best, nor, with one window, 1.5 times what is best for the outputs of its own block.
     """
+    F = odd_transform(length)
     w, average, power, count = np.zeros(taps), 0.0, 0.0, 0
     padded = np.concatenate([np.zeros(length + windows * block), x])
     y = np.zeros(len(x) // block * block)
@@ -768,16 +770,28 @@ def block_nlms(x, d, taps, block, mu, regulariser, smoothing, windows, length):
         now = np.mean(padded[at : at + block] ** 2)
         count = count + 1 if power else 1
         power = power + (min(now, 100.0 * power) - power) / count if power else now
-        gradient = np.nan_to_num(error) @ lines
-        if not np.isnan(error).all():
-            w = w + mu * gradient / (max(average, energy) + regulariser * counted * power)
+        known = np.nan_to_num(error)
+        if known.any():
+            X = [F @ padded[end - length : end] for end in ends]
+            E = np.abs(F[:, -block:] @ known) ** 2
+            norm = max(average, energy) + regulariser * counted * power
+            best = norm * np.sum(E) / np.sum(np.sum(np.abs(X) ** 2, axis=0) * E)
+            step = min(mu, best) / norm * (known @ lines)
+            change = np.where(np.isnan(error), 0.0, lines @ step)
+            w = w + step * (min(1.0, 1.5 * (known @ change) / (change @ change)) if windows == 1 else 1.0)
     return y, w
+
+
+def odd_transform(n):
+    """The matrix of the transform of ``fourier.py``, in order: frequencies (2 m + 1/2) / n."""
+    return np.exp(-2j * np.pi * np.outer(np.arange(n // 2) + 0.25, np.arange(n)) / (n // 2))
 
 
 def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
     """The same in the frequency domain with a step for each bin and constraints in turns, by the definition."""
     parts, n = -(-taps // block), 2 * block
-    F = np.exp(-2j * np.pi * np.outer(np.arange(block) + 0.25, np.arange(n)) / block)  # (2 m + 1/2) / n
+    F = odd_transform(n)
+    triangle = np.maximum(0.0, 1.0 - np.minimum(np.arange(n), n - np.arange(n)) / block)
 
     def back(X):
         return np.real(np.conj(F).T @ X) / block
@@ -787,40 +801,37 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
         time[min(block, taps - k * block) :] = 0.0
         return F @ time
 
-    def learnt(W, step, turn):
-        W = W + step
-        for k in range(parts):
-            if constraint == "full" or (constraint == "round-robin" and k == turn):
-                W[k] = cut(W[k], k)
-        return W
-
     W, X = np.zeros((parts, block), complex), np.zeros((parts, block), complex)
-    average, power, caution, turn = np.zeros(block), 0.0, 1.0, 0
+    average, power, errors, desired, worse, turn = np.zeros(block), 0.0, 0.0, 0.0, 0, 0
     padded, y = np.concatenate([np.zeros(block), x]), np.zeros(len(x) // block * block)
     for m in range(len(x) // block):
         X = np.concatenate([[F @ padded[m * block : m * block + n]], X[:-1]])
         now, wanted = back((X * W).sum(axis=0))[block:], d[m * block : (m + 1) * block]
         y[m * block : (m + 1) * block] = now
         E = F @ np.concatenate([np.zeros(block), wanted - now])
-        energy = 0.5 * np.sum(np.abs(X) ** 2, axis=0) * parts / min(m + 1, parts)
-        average = smoothing * average + (1.0 - smoothing) * energy
-        level = np.mean(padded[(m + 1) * block :][:block] ** 2)
-        power += (level - power) / (m + 1)
-        G = caution * mu * E / (np.maximum(average, energy) + regulariser * block * parts * power)
-        turn = (turn + 1) % parts
-        W = learnt(W, np.conj(X) * G, turn)
-        before, after = np.sum((wanted - now) ** 2), np.sum((wanted - back((X * W).sum(axis=0))[block:]) ** 2)
-        if after <= before or after <= 1e-24 * np.sum(wanted**2):
-            caution = min(1.0, 1.1 * caution)
-        elif after < 1.25 * before:
-            caution /= 1.1
+        energy = np.sum(np.abs(X) ** 2, axis=0)
+        scaled = 0.5 * energy * parts / min(m + 1, parts)
+        average = smoothing * average + (1.0 - smoothing) * scaled
+        power += (np.mean(padded[(m + 1) * block :][:block] ** 2) - power) / (m + 1)
+        errors, desired = 0.8 * errors + np.sum((wanted - now) ** 2), 0.8 * desired + np.sum(wanted**2)
+        level, least, step = np.maximum(average, scaled), regulariser * block * parts * power, mu
+        if errors > 16.0 * desired:
+            raise NotImplementedError
+        if errors > 2.0 * desired:
+            worse += 1
+            level[:] = np.mean(level)
+            step = min(mu, np.sum(np.abs(E) ** 2) / np.sum(np.abs(E) ** 2 * energy) * (level[0] + least))
         else:
-            shrunk = 1.0 / (1.0 + np.sqrt(after / before))
-            W, caution = learnt(W, (shrunk - 1.0) * np.conj(X) * G, turn), caution * shrunk
+            level = np.maximum(level, max(0.5, mu) * np.real(F @ (triangle * back(level))))
+        W = W + np.conj(X) * step * E / (level + least)
+        turn = (turn + 1) % parts
+        for k in range(parts):
+            if constraint == "full" or (constraint == "round-robin" and k == turn):
+                W[k] = cut(W[k], k)
     time = [back(one) for one in W]
     w = np.concatenate([one[:block] for one in time])
     w[block::block] += [one[block] for one in time[:-1]]  # where the next partition begins
-    return y, w[:taps], caution
+    return y, w[:taps], worse
 
 
 def echo(far, mic, taps, block, mu, drift, regulariser):

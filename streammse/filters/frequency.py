@@ -83,6 +83,7 @@ class FrequencyFilter(Predictor):
             (partitions.TURN, 0, last),
             (partitions.KNOWN, 0, self.block),
             (partitions.UNLEARNT, 0, COUNTABLE),
+            (partitions.LOSSES, 0, COUNTABLE),
         ]
 
     @property
@@ -94,6 +95,11 @@ class FrequencyFilter(Predictor):
     def unlearnt(self) -> int:
         """How many samples of the whole blocks so far taught nothing."""
         return int(self._s[partitions.UNLEARNT])
+
+    @property
+    def diverged(self) -> int:
+        """How often the error had 16 times the energy of d over the last blocks, and the weights went back to zero."""
+        return int(self._s[partitions.LOSSES])
 
     @property
     def weights(self) -> NDArray[np.float64]:

@@ -14,17 +14,19 @@ A step by bin and a constraint do not agree on every input. The error is seen th
 long as that of the input, so that a line in it spreads over bins in which the input may be next to nothing, as beside a
 sine that falls on a bin. Divided by the energy of such a bin, what is learnt there is large, the constraint spreads it
 again, and back in the bin of the line the step is larger than any that is stable: it runs away by itself. So a bin
-counts for at least half (``LEAK``) of what leaks into it through the window of the error: of the energies of all
-bins, smoothed by the transform of the triangle of min(L, B) samples on either side. A flat spectrum stays as it is, and
-so does any that falls no faster than that window, all speech for instance.
+counts for at least a part of what leaks into it through the window of the error: the larger of mu and ``LEAK`` times
+the energies of all bins, smoothed by the transform of the triangle of min(L, B) samples on either side. A flat spectrum
+stays as it is, and so does any that falls no faster than that window, like that of speech.
 
-With one step for all bins, S the same in each, the step is at most ``LIMIT`` sum |E|^2 / sum (sum_k |X_(m-k)|^2) |E|^2:
-then no weight error grows in the sum of its squares on any input without noise, whatever is constrained, since a
-constraint is a projection. This is also the step of a filter by bin for as long as its error has more than ``LOUDER``
-times the energy of d: a filter that is worse than none does not get worse still.
+With one step for all bins the step is at most sum |E|^2 / sum (sum_k |X_(m-k)|^2) |E|^2, the best that there is: without
+noise no input whatever then makes the sum of the squared weight errors grow, whatever is constrained, since a
+constraint is a projection. That step is also taken by bin for as long as the error has more than ``WORSE`` times the
+energy of d: a filter that is worse than none does not get worse still. With ``LOST`` times it begins anew.
 
 One partition alone is filtered again with its new weights, and where the step went too far for the block that taught
-it, it is shortened to ``LIMIT`` times the best: more samples than taps can overshoot in a single block.
+it, it is shortened to ``LIMIT`` times the best: more samples than taps can overshoot in a single block. And where the
+taps are fewer than the samples of a block, what wraps around is the larger part of a gradient: divided bin by bin and
+cut, it can point uphill. There the gradient is cut before it is divided as well.
 
 The output needs no block: of the taps from B on, all the input that they meet in the coming block has been heard, so
 that their part is there when it begins, and the first B taps are a plain sum over the last B samples (``DIRECT``; then
@@ -44,22 +46,22 @@ from .._jit.vectors import dot
 from . import fourier
 from .constants import LARGEST, SMALLEST
 
-# p; the factors of the transform stand behind
+# p; the factors of the transform stand behind, then the window of what leaks
 TAPS, BLOCK, MU, REGULARISER, CONSTRAINT, BY_BIN, DIRECT, MEMORY, LENGTH, PARTITIONS, HALF = range(11)
 P_SIZE = 16
 ROUND_ROBIN, FULL, NONE = range(3)  # the constraint
 # s
 PLACE, NEWEST, TURN, HEARD, POWER, COUNT, KNOWN, UNLEARNT = range(8)
-ERRORS, DESIRED = 9, 10  # energies over the last blocks
+ERRORS, DESIRED, LOSSES = range(9, 12)  # energies over the last blocks, and how often all was lost
 VECTORS = 16
 
 HORIZON = 100_000.0  # samples over which the input power is averaged
 BURST = 100.0  # a block counts for at most so many times the power so far
 UNKNOWN = 1e300  # stands for a desired sample that is missing
-LEAK = 0.5  # a bin counts for so much of what leaks into it
+LEAK = 0.5  # a bin counts for at least so much of what leaks into it
 LIMIT = 1.5  # a step may be so many times the best; two times leaves the error as large as it was
 RECENT = 0.8  # how much of the energies of error and desired signal a block keeps
-LOUDER = 2.0  # an error with so many times the energy of d is worse than none
+WORSE, LOST = 2.0, 16.0  # an error with so many times the energy of d
 DIGITS = 1e-24  # an energy of errors below this part of the desired one is rounding: no step is too large for it
 TINY = 1e-190  # what is divided by at least: a bin in which nothing was ever heard learns nothing
 
@@ -96,7 +98,7 @@ def layout(block: int, half: int, partitions: int) -> Layout:
 def window(length: int, block: int, half: int) -> NDArray[np.float64]:
     """What the transform of the energies is multiplied by, so that each spreads as far as what leaks."""
     lag = np.minimum(np.arange(2 * half), 2 * half - np.arange(2 * half))
-    return LEAK * np.maximum(0.0, 1.0 - lag / min(length, block))
+    return np.maximum(0.0, 1.0 - lag / min(length, block))
 
 
 def sizes(taps: int, block: int, *, one: bool) -> tuple[int, int, int]:
@@ -147,8 +149,8 @@ _learn_and_add_ = elementwise(_learn_and_add, 11)
 _levels_ = elementwise(_levels, 3, 2)
 _steps_ = elementwise(_steps, 3, 2)
 _larger_ = elementwise(lambda a, b: (larger(a, b),), 2)
-_taper_ = elementwise(lambda x, window: (x * window,), 2, constants=1)
-_weigh_ = elementwise(lambda product, e, z: (e * z,), 3)
+_taper_ = elementwise(lambda x, window, part: (x * window * part,), 2, 1, 1)
+_weigh_ = elementwise(lambda product, e, z, share: (e * (z * share),), 3, 1)
 
 
 # Out of line, so that each is compiled once.
@@ -192,10 +194,16 @@ def levels(p, s, level, average, energy, keep, half):  # type: ignore[no-untyped
     _levels_(s, level, average, energy, counted(p) / (2.0 * half * s[HEARD]), keep, half)
 
 
+@helper
+def least(p: Any, s: Any) -> float:
+    """What is added to the energy of each bin."""
+    return p[REGULARISER] * counted(p) * s[POWER] + TINY
+
+
 @rare
 def steps(p, s, e, level, half, mu):  # type: ignore[no-untyped-def]
     """The errors by bin become what every partition multiplies by its conj(X)."""
-    _steps_(s, e, e + half, level, mu, p[REGULARISER] * counted(p) * s[POWER] + TINY, half)
+    _steps_(s, e, e + half, level, mu, least(p, s), half)
 
 
 @rare
@@ -210,24 +218,25 @@ def flatten(s, to, energy, half):  # type: ignore[no-untyped-def]
 
 @helper
 def narrow(p: Any) -> bool:
+    """Whether the taps are fewer than the samples of a block, and each gradient is cut to them."""
     return p[LENGTH] < p[BLOCK] and p[CONSTRAINT] == FULL
 
 
 @rare
 def add_leak(p, s, level, leak, time, half):  # type: ignore[no-untyped-def]
     """A bin counts for at least a part of what leaks into it through the window of the error."""
-    for i in range(half):
-        s[leak + i] = s[level + i]
+    copy(s, leak, level, half)
     zero(s, leak + half, half)
     fourier.restore(p, P_SIZE, s, leak, time, half)
-    _taper_(p, s, time, len(p) - 2 * half, 2 * half)
+    _taper_(p, s, time, len(p) - 2 * half, max(LEAK, p[MU]), 2 * half)  # the window stands last in p
     fourier.transform(p, P_SIZE, s, time, leak, half)
     _larger_(s, level, leak, half)
 
 
 @rare
-def worse_than_none(s, desired, error, block):  # type: ignore[no-untyped-def]
-    """Whether the output has lately taken nothing from d, but added to it."""
+def compare(p, s, desired, error, weights, head):  # type: ignore[no-untyped-def]
+    """Whether the output has lately taken nothing from d, but added to it; if too much, the weights are as at first."""
+    block = int(p[BLOCK])
     energy = 0.0
     for i in range(block):
         d = s[desired + i]
@@ -235,7 +244,14 @@ def worse_than_none(s, desired, error, block):  # type: ignore[no-untyped-def]
             energy += d * d
     s[ERRORS] = s[ERRORS] * RECENT + dot(s, error, s, error, block)
     s[DESIRED] = s[DESIRED] * RECENT + energy
-    return s[ERRORS] > LOUDER * s[DESIRED]
+    if s[ERRORS] > LOST * s[DESIRED] and p[MU] > 0.0:
+        zero(s, weights, 2 * int(p[HALF]) * int(p[PARTITIONS]))
+        zero(s, head, block)
+        for i in range(block):
+            s[error + i] = s[desired + i] if s[desired + i] < LARGEST else 0.0
+        s[ERRORS] = s[DESIRED]
+        s[LOSSES] += 1.0
+    return s[ERRORS] > WORSE * s[DESIRED]
 
 
 @rare
@@ -253,17 +269,15 @@ def prepare(p, s, step, level, leak, average, energy, time, inputs, half, worse)
         flatten(s, time, energy, half)
         levels(p, s, level, average, time, p[MEMORY], half)
     if worse or p[BY_BIN] == 0.0:
-        _weigh_(s, leak, step, energy, half)
-        _weigh_(s, leak + half, step + half, energy, half)
-        falls, rises = dot(s, step, s, step, n), dot(s, step, s, leak, n)
-        best = falls / (rises + TINY) * (s[level] + p[REGULARISER] * counted(p) * s[POWER])
-        mu = min(mu, LIMIT * best)
+        share = 1.0 / (s[level] + least(p, s))
+        _weigh_(s, leak, step, energy, share, half)
+        _weigh_(s, leak + half, step + half, energy, share, half)
+        mu = min(mu, dot(s, step, s, step, n) / (dot(s, step, s, leak, n) + TINY))
     if narrow(p):
         zero(s, leak, n)
         learn(s, leak, inputs, step, half)
         constrain(p, s, leak, time, half, int(p[LENGTH]))
-        for i in range(n):
-            s[step + i] = s[leak + i]
+        copy(s, step, leak, n)
     steps(p, s, step, level, half, mu)
 
 
@@ -278,6 +292,13 @@ def zero(s, at, count):  # type: ignore[no-untyped-def]
     """Forget a stretch."""
     for i in range(count):
         s[at + i] = 0.0
+
+
+@rare
+def copy(s, to, at, count):  # type: ignore[no-untyped-def]
+    """The same stretch elsewhere."""
+    for i in range(count):
+        s[to + i] = s[at + i]
 
 
 @rare
@@ -364,7 +385,7 @@ def turn(p, s):  # type: ignore[no-untyped-def]
     learns = s[KNOWN] > 0.0
     s[UNLEARNT] += block - s[KNOWN]
     s[KNOWN] = 0.0
-    worse = worse_than_none(s, desired, error + last, block)
+    worse = compare(p, s, desired, error + last, weights, head)
     fourier.transform(p, P_SIZE, s, error, step, half)
     prepare(p, s, step, total, leak, average, energy, time, inputs, half, worse)
 
