@@ -787,11 +787,17 @@ def odd_transform(n):
     return np.exp(-2j * np.pi * np.outer(np.arange(n // 2) + 0.25, np.arange(n)) / (n // 2))
 
 
+def with_leak(level, F, block, mu):
+    """No bin below a part of what leaks into it through a window of one block: the energies, smoothed by a triangle."""
+    n = F.shape[1]
+    triangle = np.maximum(0.0, 1.0 - np.minimum(np.arange(n), n - np.arange(n)) / block)
+    return np.maximum(level, max(0.5, mu) * np.real(F @ (triangle * np.real(np.conj(F).T @ level)))  / (n // 2))
+
+
 def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
     """The same in the frequency domain with a step for each bin and constraints in turns, by the definition."""
     parts, n = -(-taps // block), 2 * block
     F = odd_transform(n)
-    triangle = np.maximum(0.0, 1.0 - np.minimum(np.arange(n), n - np.arange(n)) / block)
 
     def back(X):
         return np.real(np.conj(F).T @ X) / block
@@ -822,7 +828,7 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
             level[:] = np.mean(level)
             step = min(mu, np.sum(np.abs(E) ** 2) / np.sum(np.abs(E) ** 2 * energy) * (level[0] + least))
         else:
-            level = np.maximum(level, max(0.5, mu) * np.real(F @ (triangle * back(level))))
+            level = with_leak(level, F, block, mu)
         W = W + np.conj(X) * step * E / (level + least)
         turn = (turn + 1) % parts
         for k in range(parts):
@@ -837,7 +843,7 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
 def echo(far, mic, taps, block, mu, drift, regulariser):
     """Both filters of the echo canceller by the definition; the outputs, the weights, how often they were taken."""
     parts, n, keep = -(-taps // block), 2 * block, np.exp(-block / 2560.0)
-    F = np.exp(-2j * np.pi * np.outer(np.arange(block) + 0.25, np.arange(n)) / block)
+    F = odd_transform(n)
 
     def back(X):
         return np.real(np.conj(F).T @ X) / block
@@ -865,7 +871,8 @@ def echo(far, mic, taps, block, mu, drift, regulariser):
         noise = 0.6 * noise + 0.4 * np.abs(E) ** 2
         energy = 0.5 * np.sum(square, axis=0) * parts / min(m + 1, parts)
         average = 0.9 * average + 0.1 * energy
-        H = mu * H / (np.maximum(average, energy) + regulariser * block * parts * power)
+        level = with_leak(np.maximum(average, energy), F, block, mu)
+        H = mu * H / (level + regulariser * block * parts * power)
         V = V + np.conj(X) * H
         W = W + U * np.conj(X) * E / (R + noise)
         U = (1.0 - drift) * U * np.maximum(1.0 - 0.5 * square * U / (R + noise), 0.0) + drift * np.abs(W) ** 2

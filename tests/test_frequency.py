@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -104,15 +105,38 @@ def test_pbfdaf_is_its_definition(taps: int, block: int, constraint: str) -> Non
     np.testing.assert_allclose(g.weights, w, atol=1e-10)
 
 
-def test_caution_is_its_definition() -> None:
-    x = np.sin(0.05 * np.arange(45 * 32)) + 1e-3 * np.random.default_rng(1).standard_normal(45 * 32)
+@pytest.mark.parametrize("mu", [0.5, 1.0])
+def test_what_follows_an_error_larger_than_d_is_its_definition(mu: float) -> None:
+    x = np.random.default_rng(1).standard_normal(45 * 32)
     d = np.convolve(x, [0.5, 0.4, -0.3])[: x.size]
-    f = sm.PBFDAF(128, 32, mu=1.0, direct=False)
-    _, w, caution = naive.partitioned(x, d, 128, 32, 1.0, 1e-3, 0.9, "round-robin")
-    assert caution < 0.5
+    d[700:] *= -0.2
+    f = sm.PBFDAF(128, 32, mu=mu, direct=False)
+    _, w, worse = naive.partitioned(x, d, 128, 32, mu, 1e-3, 0.9, "round-robin")
+    assert worse > 10
     f.run(x, d)
-    assert f.s[partitions.CAUTION] == pytest.approx(caution, rel=1e-6)
-    np.testing.assert_allclose(f.weights, w, atol=1e-8)
+    np.testing.assert_allclose(f.weights, w, atol=1e-12)
+    assert f.diverged == 0
+
+
+@pytest.mark.parametrize("f", [sm.PBFDAF(64, 16), sm.PBFDAF(64, 16, direct=False), sm.FDAF(64, 24)], ids=repr)
+def test_weights_that_are_worth_nothing_are_given_up(f: sm.PBFDAF | sm.FDAF) -> None:
+    """As after a quiet start, in which they learnt the noise: a block after it was over, it is as if it had not been."""
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal(6000)
+    x[:1000] *= 1e-5
+    d = lfilter(room(64, 10)[2], 1.0, x) + 0.05 * rng.standard_normal(6000)
+    f = f.clone()
+    error = d[: 6000 - f.latency] - f.run(x, d)[f.latency :]
+    assert f.diverged == 1
+    assert np.abs(error[1000:1050]).max() > 100.0
+    assert np.abs(error[1050:]).max() < np.abs(d).max()
+    assert np.mean(error[4000:] ** 2) < 1.5 * 0.05**2
+    f.weights = given = 100.0 * rng.standard_normal(64)
+    f.mu = 0.0
+    f.run(x, d)
+    np.testing.assert_allclose(f.weights, given, atol=1e-11)  # what does not learn is left alone
+    f.reset()
+    assert f.diverged == 0
 
 
 def test_one_partition_is_fdaf_and_direct_is_the_same_on_time() -> None:
@@ -184,6 +208,21 @@ def test_a_constraint_leaves_nothing_beyond_the_taps() -> None:
 
 # What it must reach
 
+SIZES = [(8, 4), (16, 4), (32, 8), (64, 8), (64, 16), (256, 16)]
+
+
+def worst_sine(make: Callable[[], sm.PBFDAF | sm.FDAF], frequencies: int, samples: int) -> float:
+    """The mean square error on a sine, relative to the noise in d, at the worst of some frequencies."""
+    rng, t = np.random.default_rng(3), np.arange(samples)
+    worst = 0.0
+    for w in np.append(np.linspace(0.05, 3.09, frequencies - 1), 2.0 * np.pi * 3.25 / 16.0):  # the last falls on a bin
+        x = np.sin(w * t)
+        d = lfilter([0.5, -0.3, 0.2], 1.0, x) + 0.01 * rng.standard_normal(samples)
+        f = make()
+        error = d[: samples - f.latency] - f.run(x, d)[f.latency :]
+        worst = max(worst, float(np.mean(error[-4000:] ** 2) / 1e-4))
+    return worst
+
 
 @pytest.mark.parametrize("colour", [0.0, 0.9])
 def test_the_residual_is_that_of_the_time_domain(colour: float) -> None:
@@ -200,6 +239,8 @@ HARD = {
     "a sine in a little noise": lambda t, rng: np.sin(0.05 * t) + 1e-3 * rng.standard_normal(t.size),
     "harmonics": lambda t, _: np.sin(0.1 * t) + 0.5 * np.sin(0.2 * t + 1.0) + 0.1 * np.sin(0.3 * t),
     "constant": lambda t, _: np.ones(t.size),
+    "two sines side by side": lambda t, _: np.sin(0.3 * t) + np.sin(0.31 * t),
+    "steps of level": lambda t, rng: np.sin(0.494 * t) * np.repeat(10.0 ** rng.integers(-3, 2, 20), t.size // 20),
 }
 
 
@@ -212,14 +253,31 @@ def test_inputs_of_few_lines_do_not_make_it_diverge(name: str, mu: float) -> Non
     for f in (
         sm.FDAF(256, block=64, mu=mu),
         sm.FDAF(64, block=256, mu=mu),
-        sm.FDAF(256, block=256, mu=mu),
+        sm.FDAF(256, block=256, mu=mu, constraint="none"),
+        sm.FDAF(64, block=64, mu=mu, by_bin=False),
         sm.PBFDAF(256, block=32, mu=mu),
+        sm.PBFDAF(128, block=16, mu=mu, constraint="none", direct=False),
         sm.PBFDAF(256, block=128, mu=mu, constraint="full"),
+        sm.PBFDAF(64, block=16, mu=mu, by_bin=False),
     ):
         error = d[: t.size - f.latency] - f.run(x, d)[f.latency :]
         assert np.abs(error).max() < 10.0 * np.abs(d).max(), f
-        assert np.mean(error[-3000:] ** 2) < (0.01 if f.block <= f.taps else 0.5) * np.mean(d**2), f
+        assert np.mean(error[-3000:] ** 2) < 0.01 * np.mean(d**2), f
         assert np.linalg.norm(f.weights) < 3.0, f
+
+
+@pytest.mark.parametrize(("taps", "block"), SIZES)
+def test_a_sine_of_any_frequency_is_learnt_down_to_the_noise(taps: int, block: int) -> None:
+    """Also where it falls on a bin, or just beside: some sizes had one bad frequency in ten."""
+    assert worst_sine(lambda: sm.PBFDAF(taps, block=block), 20, 12_000) < 2.5
+    assert worst_sine(lambda: sm.PBFDAF(taps, block=block, mu=1.0, constraint="full"), 4, 12_000) < 8.0
+
+
+@pytest.mark.parametrize(("taps", "block"), [(64, 16), (64, 64), (16, 64), (5, 8)])
+def test_so_it_is_with_one_partition(taps: int, block: int) -> None:
+    assert worst_sine(lambda: sm.FDAF(taps, block=block), 20, 20_000) < 2.5
+    assert worst_sine(lambda: sm.FDAF(taps, block=block, constraint="none"), 5, 20_000) < 2.5
+    assert worst_sine(lambda: sm.FDAF(taps, block=block, by_bin=False), 5, 20_000) < 8.0
 
 
 @pytest.mark.parametrize("f", [sm.FDAF(64, block=32), sm.PBFDAF(64, block=16)], ids=repr)

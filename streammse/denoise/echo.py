@@ -126,7 +126,8 @@ class EchoCanceller(Denoiser):
         self._p[[partitions.LENGTH, partitions.PARTITIONS, partitions.HALF]] = self.block, self._count, self.block
         self._p[[partitions.BY_BIN, partitions.MEMORY]] = 1.0, 0.9
         self._p[echo.KEEP] = math.exp(-self.block / echo.MEMORY)
-        self._p = np.concatenate([self._p, fourier.table(self.block)])
+        window = partitions.window(self.block, self.block, self.block)
+        self._p = np.concatenate([self._p, fourier.table(self.block), window])
 
     def _check(self) -> None:
         partitions.check_block(self.block)

@@ -272,6 +272,7 @@ def turn(p, s):  # type: ignore[no-untyped-def]
         fourier.transform(p, P_SIZE, s, fast_error, fast_step, half)
         _gains_(s, step, step + half, noise, factor, doubt, NOISE, half)
         partitions.levels(p, s, total, average, energy, p[partitions.MEMORY], half)
+        partitions.add_leak(p, s, total, fast_total, time, half)
         partitions.steps(p, s, fast_step, total, half, p[MU])
         _learn_all(p, s, inputs, weights, fast, uncertainty, step, fast_step, factor)
         _choose(p, s, weights, fast, uncertainty, fast_error, total, noise)
