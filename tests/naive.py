@@ -791,7 +791,7 @@ def with_leak(level, F, block, mu):
     """No bin below a part of what leaks into it through a window of one block: the energies, smoothed by a triangle."""
     n = F.shape[1]
     triangle = np.maximum(0.0, 1.0 - np.minimum(np.arange(n), n - np.arange(n)) / block)
-    return np.maximum(level, max(0.5, mu) * np.real(F @ (triangle * np.real(np.conj(F).T @ level)))  / (n // 2))
+    return np.maximum(level, max(0.5, mu) * np.real(F @ (triangle * np.real(np.conj(F).T @ level))) / (n // 2))
 
 
 def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):

@@ -59,7 +59,7 @@ class EchoCanceller(Denoiser):
 
     Notes
     -----
-    Cost: B multiplications a sample; a block takes eleven transforms of 2 B real numbers, about 2 B log2 B
+    Cost: B multiplications a sample; a block takes thirteen transforms of 2 B real numbers, about 2 B log2 B
     multiplications each, and some 40 a tap. The sample that fills a block does the work of the block.
 
     A missing sample of the microphone (NaN or infinite) gives 0, what is known of the near end; a block of which less

@@ -145,7 +145,8 @@ class FDAF(FrequencyFilter):
     smoothing : float
         How much of the running energy of a bin a block keeps, 0 <= smoothing < 1.
     by_bin : bool
-        A step size for each bin; or one for all, which is block NLMS.
+        A step size for each bin; or one for all, which is block NLMS, with a step that is at most the best for the
+        block: no input without noise makes the weights worse.
     constraint : {"full", "none"}
         Whether each gradient is cut to its taps (C). Without it (two of five transforms less) wrapped-around parts stay
         in the weights, and the error settles slowly and higher.
@@ -157,12 +158,20 @@ class FDAF(FrequencyFilter):
 
     Notes
     -----
-    Cost: a block takes six transforms of N real numbers, about N log2 N multiplications each, and 12 N for the bins.
-    The sample that fills a block does all of this, and half of it once more where a step has to be shortened; the
-    others store two numbers.
+    Cost: a block takes eight transforms of N real numbers, about N log2 N multiplications each, and 12 N for the bins;
+    two more where the block is longer than the taps, whose gradients are then cut before they are divided as well. The
+    sample that fills a block does all of this, and a third of it once more where a step has to be shortened; the others
+    store two numbers.
 
-    After each block it is filtered again with the new weights. Where that leaves a larger error than before, on a sine
-    in a little noise for instance, the step is shortened, and those to come.
+    A bin counts for at least half of what leaks into it through the window of the error: divided by its own energy
+    alone, what a weak bin beside a strong one learns would make the filter run away on a sine. After each block it is
+    filtered again with the new weights, and a step that went too far for that block is shortened. While the error has
+    more than twice the energy of d over some blocks, all bins share one step, which cannot go too far; with sixteen
+    times, all weights go back to zero (``diverged`` counts how often).
+
+    On a pure sine that makes less than half a turn in the taps, or lies so near to half the sampling rate, and with a
+    block that is shorter than the taps, the weights can still drift, over some ten thousand samples, until the error
+    is about as large as d. `PBFDAF` does not do that.
 
     A sample of d that is missing adds nothing to the gradient of its block; a block without any learns nothing.
 
@@ -172,7 +181,7 @@ class FDAF(FrequencyFilter):
     pp. 474-475.
     J. J. Shynk, "Frequency-domain and multirate adaptive filtering", IEEE Signal Process. Mag. 9(1), 1992, pp. 14-37,
     fig. 4 and eq. (22)-(29).
-    S. Haykin, Adaptive Filter Theory, 5th ed., 2014, ch. 8.3, table 8.1.
+    S. Haykin, Adaptive Filter Theory, 5th ed., 2014, ch. 8: block-adaptive filters, constrained and not.
 
     Examples
     --------
@@ -224,7 +233,8 @@ class PBFDAF(FrequencyFilter):
     smoothing : float
         How much of the running energy of a bin a block keeps, 0 <= smoothing < 1.
     by_bin : bool
-        A step size for each bin, or one for all.
+        A step size for each bin, or one for all; the latter is at most the best for the block, so that no input without
+        noise makes the weights worse.
     constraint : {"round-robin", "full", "none"}
         Whose gradients are cut to their taps: one partition a block, in turns; all, which is block LMS exactly; or none
         (of those that are not summed directly), where wrapped-around parts make the error settle slowly and higher.
@@ -239,13 +249,16 @@ class PBFDAF(FrequencyFilter):
 
     Notes
     -----
-    Cost: B multiplications a sample for the direct sum; a block takes eight transforms of 2 B real numbers, about 2 B
-    log2 B multiplications each, and 14 a tap. The sample that fills a block does the work of the block (about ten
-    microseconds for 4096 taps and blocks of 256, a half more where a step has to be shortened); a real-time loop must
-    have room for it within one sample, or take ``block`` samples at a time.
+    Cost: B multiplications a sample for the direct sum; a block takes nine transforms of 2 B real numbers, about 2 B
+    log2 B multiplications each, and 10 a tap. The sample that fills a block does the work of the block (about ten
+    microseconds for 4096 taps and blocks of 256); a real-time loop must have room for it within one sample, or take
+    ``block`` samples at a time.
 
-    After each block it is filtered again with the new weights. Where that leaves a larger error than before, on a sine
-    in a little noise for instance, the step is shortened, and those to come.
+    A bin counts for at least half of what leaks into it through the window of the error, and for all of it at mu = 1:
+    divided by its own energy alone, what a weak bin beside a strong one learns would make the filter run away on a
+    sine. On white, coloured and speech-like input that changes nothing. While the error has more than twice the energy
+    of d over some blocks, all bins share one step, which cannot go too far; with sixteen times, as after a start so
+    quiet that only noise was learnt, all weights go back to zero (``diverged`` counts how often).
 
     A sample of d that is missing adds nothing to the gradient of its block; a block without any learns nothing.
 

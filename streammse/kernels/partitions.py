@@ -18,7 +18,7 @@ counts for at least a part of what leaks into it through the window of the error
 the energies of all bins, smoothed by the transform of the triangle of min(L, B) samples on either side. A flat spectrum
 stays as it is, and so does any that falls no faster than that window, like that of speech.
 
-With one step for all bins the step is at most sum |E|^2 / sum (sum_k |X_(m-k)|^2) |E|^2, the best that there is: without
+With one step for all bins it is at most sum |E|^2 / sum (sum_k |X_(m-k)|^2) |E|^2, the best that there is: without
 noise no input whatever then makes the sum of the squared weight errors grow, whatever is constrained, since a
 constraint is a projection. That step is also taken by bin for as long as the error has more than ``WORSE`` times the
 energy of d: a filter that is worse than none does not get worse still. With ``LOST`` times it begins anew.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import streammse as sm
+from tests.test_frequency import SIZES, worst_sine
 
 SAMPLES, CHUNK = 10_000_000, 500_000
 
@@ -37,3 +38,18 @@ def test_ten_million_samples(f: sm.PBFDAF | sm.FDAF | sm.EchoCanceller | sm.DCTL
     assert np.isfinite(f.s).all()
     assert last < 1e-9
     np.testing.assert_allclose(f.weights, h, atol=1e-3)
+
+
+@pytest.mark.parametrize("constraint", ["round-robin", "full", "none"])
+@pytest.mark.parametrize(("taps", "block"), [*SIZES, (1024, 64), (1024, 128), (4096, 256)])
+def test_a_sine_of_two_hundred_frequencies(taps: int, block: int, constraint: str) -> None:
+    samples = 30_000 if taps < 1000 else 40 * taps
+    for direct in (True, False):
+        assert worst_sine(sm.PBFDAF(taps, block, constraint=constraint, direct=direct), 200, samples) < 3.0
+
+
+@pytest.mark.parametrize("mu", [0.1, 1.0])
+@pytest.mark.parametrize(("taps", "block"), SIZES)
+def test_it_is_so_with_other_steps(taps: int, block: int, mu: float) -> None:
+    for constraint in ("round-robin", "full", "none"):
+        assert worst_sine(sm.PBFDAF(taps, block, mu, constraint=constraint), 200, 60_000) < 10.0
