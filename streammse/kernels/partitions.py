@@ -183,7 +183,7 @@ def learn_and_add(s, w, total, energy, old, new, g, half):  # type: ignore[no-un
 
 
 @helper
-def counted(p: Any) -> float:
+def counted(p: Any) -> Any:
     """By how many samples of the input a step is divided."""
     return max(p[LENGTH], p[BLOCK]) * p[PARTITIONS]
 
@@ -195,7 +195,7 @@ def levels(p, s, level, average, energy, keep, half):  # type: ignore[no-untyped
 
 
 @helper
-def least(p: Any, s: Any) -> float:
+def least(p: Any, s: Any) -> Any:
     """What is added to the energy of each bin."""
     return p[REGULARISER] * counted(p) * s[POWER] + TINY
 
@@ -217,7 +217,7 @@ def flatten(s, to, energy, half):  # type: ignore[no-untyped-def]
 
 
 @helper
-def narrow(p: Any) -> bool:
+def narrow(p: Any) -> Any:
     """Whether the taps are fewer than the samples of a block, and each gradient is cut to them."""
     return p[LENGTH] < p[BLOCK] and p[CONSTRAINT] == FULL
 
