@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import helper, rare
+from .._jit import rare
 from .._jit.fourier import fold, halves, join, join_first, split, split_last, unfold
 
 SMALL = 8  # up to so many complex values the sum of the definition does
@@ -77,12 +77,6 @@ def samples(values: NDArray[np.float64], half: int) -> NDArray[np.float64]:
     return np.concatenate([turned.real, -turned.imag])
 
 
-@helper
-def turned(at: int, table: int, turn: int) -> int:
-    """A place in the table, less a whole turn: a division is dear."""
-    return at - turn if at >= table + turn else at
-
-
 @rare
 def transform(p, table, s, real, spectrum, half):  # type: ignore[no-untyped-def]
     """s[spectrum : spectrum + 2 half] becomes the transform of s[real : real + 2 half]."""
@@ -90,11 +84,10 @@ def transform(p, table, s, real, spectrum, half):  # type: ignore[no-untyped-def
         turn = 4 * half
         for m in range(half):
             re = im = 0.0
-            at = table
             for j in range(2 * half):
+                at = table + (j * (4 * m + 1) & (turn - 1))  # a power of two: a division is dear
                 re += s[real + j] * p[at]
                 im -= s[real + j] * p[at + turn]
-                at = turned(at + 4 * m + 1, table, turn)
             s[spectrum + m] = re
             s[spectrum + half + m] = im
     else:
@@ -119,10 +112,9 @@ def restore(p, table, s, spectrum, real, half):  # type: ignore[no-untyped-def]
         turn = 4 * half
         for j in range(2 * half):
             x = 0.0
-            at = table + j
             for m in range(half):
+                at = table + (j * (4 * m + 1) & (turn - 1))  # a power of two: a division is dear
                 x += s[spectrum + m] * p[at] - s[spectrum + half + m] * p[at + turn]
-                at = turned(turned(at + 2 * j, table, turn) + 2 * j, table, turn)
             s[real + j] = x * (1.0 / half)
     else:
         points = half // 4
