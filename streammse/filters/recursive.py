@@ -97,10 +97,9 @@ class RecursiveFilter(Predictor):
 
     @property
     def weights(self) -> Array:
-        """The feedforward coefficients b_0 .. and behind them the feedback ones a_1 .., shape (taps + poles,). A copy.
+        """b_0 .., then a_1 .. with signs opposite to ``denominator``, shape (taps + poles,). A copy; assign to set them.
 
-        The a are those of y(n) = sum a_i y(n-i) + ..: the opposite of what stands in ``denominator``. Assign to set
-        them, which also ends a ``hold``; the poles must lie within ``radius``. With several starts, those of the best.
+        Setting them also ends a ``hold``; the poles must lie within ``radius``. With several starts, those of the best.
         """
         s, n = self._best, self.poles
         a, b = s[k.WEIGHTS : k.WEIGHTS + n], s[k.WEIGHTS + n : k.WEIGHTS + n + self.taps]
