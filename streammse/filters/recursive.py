@@ -97,7 +97,7 @@ class RecursiveFilter(Predictor):
 
     @property
     def weights(self) -> Array:
-        """b_0 .., then a_1 .. with signs opposite to ``denominator``, shape (taps + poles,). A copy; assign to set them.
+        """b_0 .., then a_1 .. with signs opposite to ``denominator``: shape (taps + poles,). A copy; assign to set.
 
         Setting them also ends a ``hold``; the poles must lie within ``radius``. With several starts, those of the best.
         """
@@ -320,8 +320,9 @@ class GaussNewtonIIR(LeastSquaresRecursiveFilter):
         [a, b](n+1) = [a, b](n) + R(n)^{-1} \psi(n)\, (d(n) - y(n))
 
     It converges in few samples whatever the colour of the input, and without bias in noise of any colour that is
-    independent of the input. The surface may have local minima where there are fewer poles than in the plant; then
-    begin from several ``weights``, or use `OutputError` with ``starts``.
+    independent of the input. The surface may have local minima where there are fewer poles than in the plant, and it
+    ends in the one that the data lead it to, whatever ``weights`` it was given; `SteiglitzMcBride`, or `OutputError`
+    with ``starts``, may end lower.
 
     Parameters
     ----------
