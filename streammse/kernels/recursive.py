@@ -61,11 +61,11 @@ SHORTEST = 10  # halvings, then the poles stay
 FLOOR = 1e-12  # of the information that there was, what forgetting leaves
 ROWS, GROWTH = 10.0, 0.1  # memory at the start: rows for each weight, and this share of the samples so far
 WORSE = 4.0  # times the power of d, an error that is no longer one of learning
-LOUD = 1e6  # times that, an output that is none
+LOUD = 1e6  # times the power of d, what the square of no output exceeds
 FADE = 1.0 - 1.0 / HORIZON  # of the peak, what is left after a sample
 AGAIN = 50.0  # samples that a filter that begins again is held to have heard
-NEAR = 0.9  # how far from the centre the zeros of C lie that follow the poles: on them they raise the noise
 DRAWN = 0.5  # and how far from the centre its poles lie, of where they were
+NEAR = 0.9  # the same of the zeros of C that follow the poles: as far out as these they raise the noise
 
 
 @helper
@@ -276,7 +276,6 @@ def diverged(p, s, o):  # type: ignore[no-untyped-def]
     n = int(p[POLES])
     first = s[o + DIVERGED] == 0.0
     s[o + DIVERGED] += 1.0
-    s[o + UNLEARNT] += 1.0
     s[o + STRAYED] = 0.0
     alone = int(p[STARTS]) <= 1
     if alone and p[POLICY] == RAISE:
