@@ -251,6 +251,20 @@ def test_a_divergence_is_noticed_and_answered() -> None:
     assert np.mean((clean[-3000:] - y[-3000:]) ** 2) < 0.3 * np.mean(clean**2)
 
 
+@pytest.mark.parametrize("f", [sm.OutputError(starts=3), sm.SHARF(smoothing=(-0.5,)), sm.EquationError()], ids=repr)
+def test_what_knew_no_divergence_is_read_and_goes_on(f: RecursiveFilter) -> None:
+    x, d = plant(2000, 0.1)
+    f.run(x[:1000], d[:1000])
+    rows = f.s.reshape(f._starts(), -1)
+    old = np.delete(rows, range(8, 14), axis=1)
+    old[:, 7] = 0.0
+    now = f.clone()
+    now.s[:] = now._migrate(1, old.ravel())
+    np.testing.assert_array_equal(now.run(x[1000:], d[1000:]), f.run(x[1000:], d[1000:]))
+    with pytest.raises(ValueError, match="layout 1"):
+        f._migrate(1, old.ravel()[1:])
+
+
 def test_one_start_of_several_diverges_without_a_word() -> None:
     order, x, d = trial("fourth", 0.0, 3, noise=1.0)
     f = sm.SHARF(*order, mu=0.5, starts=3, on_divergence="raise")

@@ -69,6 +69,21 @@ class RecursiveFilter(Predictor):
     def _size(self) -> int:
         return self._starts() * self._each()
 
+    _layout = 2
+
+    def _size_at_first(self) -> int:
+        return self._size() - self._starts() * (k.WEIGHTS - k.WEIGHTS_AT_FIRST)
+
+    def _migrate(self, layout: int, s: Array) -> Array:
+        """Layout 1 did not look for divergence."""
+        if layout != 1 or s.size != self._size_at_first():
+            return super()._migrate(layout, s)
+        old = s.reshape(self._starts(), -1)
+        new = np.zeros((self._starts(), self._each()))
+        new[:, : k.DIVERGED] = old[:, : k.DIVERGED]
+        new[:, k.WEIGHTS :] = old[:, k.WEIGHTS_AT_FIRST :]
+        return new.ravel()
+
     def _indices(self) -> list[Index]:
         counters = (k.UNLEARNT, k.SHORTENED, k.DIVERGED)
         return [(o * self._each() + slot, 0, COUNTABLE) for o in range(self._starts()) for slot in counters]

@@ -55,7 +55,7 @@ RAISE, RESET = 0.0, 1.0  # the third choice holds
 # the running square of x and a peak of it
 POWER, POLE_ENERGY, ZERO_ENERGY, SCORE, HEARD, UNLEARNT, SHORTENED, DIVERGED, DESIRED, USUAL, STRAYED, HELD = range(12)
 INPUT, PEAK = range(12, 14)
-WEIGHTS = 14
+WEIGHTS, WEIGHTS_AT_FIRST = 14, 8
 
 SHORTEST = 10  # halvings, then the poles stay
 FLOOR = 1e-12  # of the information that there was, what forgetting leaves
