@@ -943,19 +943,23 @@ def recursive(x, d, taps, poles, mu, filtered, smoothing=(), radius=0.999, weigh
         out = b @ past(x[: t + 1], taps) + a @ past(y, poles)
         us.append(value + (a @ past(us, poles) if filtered else 0.0))
         e = desired - out
-        v = e + np.dot(smoothing, past(es, len(smoothing)))
+        c = -a * 0.9 ** np.arange(1, poles + 1) if smoothing is None else np.asarray(smoothing)
+        v = e + np.dot(c, past(es, len(c)))
         psi = [past(fed, poles), past(us, taps)]
         now = np.array([max(psi[0] @ psi[0], poles * desired**2), psi[1] @ psi[1]])
         energies = energies + (np.where(energies > 1e-280, np.minimum(now, 100 * energies), now) - energies) / (t + 1)
-        full = np.maximum(energies * np.maximum(1, np.array([poles, taps]) / (t + 1)), 0.2 * now)
-        step = mu * v / full[0] * psi[0] if full[0] else 0 * psi[0]
+        full = np.maximum(energies * np.maximum(1, np.array([poles, taps]) / (t + 1)), [one @ one for one in psi])
+        gains = np.divide(mu, full, where=full > 0, out=np.zeros(2))
+        change = gains @ np.abs([psi[0] @ past(y, poles), psi[1] @ past(x[: t + 1], taps)])
+        v = np.copysign(min(abs(v), abs(e) / change), v) if change else v
+        step = v * gains[0] * psi[0]
         share = 1.0
         while np.abs(np.roots(np.r_[1.0, -(a + share * step)])).max() >= radius and share > 2.0**-9:
             share /= 2
         new = a + share * step
         if np.abs(np.roots(np.r_[1.0, -new])).max() >= radius:
             new = a
-        w = np.concatenate([b + mu * v / full[1] * psi[1], new])
+        w = np.concatenate([b + v * gains[1] * psi[1], new])
         fed.append(out + (a @ past(fed, poles) if filtered else 0.0))
         y.append(out)
         es.append(e)

@@ -108,7 +108,7 @@ class AngFarhangLMS(_GradientStep):
         \psi(n+1) = \alpha\, \psi(n) + \frac{e(n)\, x(n)}{\|x(n)\|^2 + \delta(n)}
 
     The weights are those of NLMS with step mu(n). The paper has the step of LMS and plain products. Here the step is
-    that of NLMS and the products are relative to the running power of d, so the defaults work for signals of any scale.
+    that of NLMS and the products are relative to the running power sigma_d^2 of d, so the defaults suit any scale.
     In psi an error counts for at most 3 times the rms of d: a spike must not set the step for long.
 
     Parameters

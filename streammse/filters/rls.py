@@ -38,7 +38,8 @@ class RLS(TransversalFilter):
         k = \frac{P x(n)}{\lambda + x(n)^T P x(n)}, \quad w(n) = w(n-1) + k\,(d(n) - w(n-1)^T x(n)), \quad
         P \leftarrow \frac{P - k\, x(n)^T P}{\lambda}
 
-    It converges within some 2 n samples for n weights, however coloured the input is.
+    P is the inverse of the correlation matrix of x in that sum. It converges within some 2 n samples for n weights,
+    however coloured the input is.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ class KwongJohnstonLMS(_VariableStep):
 
     Fast at the start and after a change of the path, when the error is large; a small misadjustment later. The paper
     has the step of LMS and the plain square of the error. Here the step is that of NLMS and the square is relative to
-    the running power of d, so the defaults work for signals of any scale.
+    the running power sigma_d^2 of d, so the defaults work for signals of any scale.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ class MathewsXieLMS(_VariableStep):
 
     Where two errors on end agree, as regressors are alike, the last step was too short; where they do not, too long.
     The paper has the step of LMS and plain products. Here the step is that of NLMS and the products are relative to the
-    running power of d and to the energy in the line, so the defaults work for signals of any scale.
+    running power sigma_d^2 of d and to the energy in the line, so the defaults work for signals of any scale.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ class GNGD(_Ruled):
         \frac{P(n)\, x(n-1)^T x(n)}{(\|x(n-1)\|^2 + \varepsilon(n-1))^2}
 
     A regulariser that suits the signals need not be known, and NLMS at a bold step becomes robust. The paper has plain
-    products. Here they are relative to the running power of d and to P(n), the running average of the energy in the
+    products. Here they are relative to the running power sigma_d^2 of d and to P(n), that of the energy in the
     line, of which epsilon is a multiple: so the defaults work for signals of any scale. It stays between
     ``regulariser`` and 100 times P(n); the paper has no bounds, and divides by zero where epsilon becomes negative.
 
