@@ -125,7 +125,7 @@ def test_columns_by_their_usual_names_need_not_be_said(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--models", "niave"], "unknown model 'niave': expected one of "),
+        (["--models", "niave"], "unknown model 'niave': did you mean naive? `streammse list` names all"),
         (["--models", "niave"], "did you mean naive?"),
         (["--models", "naive,"], "models are names with a comma between them"),
         (["--models", "naive,naive"], "model naive is there twice"),

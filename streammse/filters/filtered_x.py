@@ -48,6 +48,7 @@ class FilteredX(TransversalFilter):
         None, "the largest output: beyond it the weights shrink", above=0.0, optional=True, kw_only=True, slot=k.LIMIT
     )
 
+    _closed_loop = True
     _p_size = k.P_SIZE
     _needs: ClassVar = {"secondary": (0.0, 1.0, 0.5)}
     _worst = "errors * references * (taps + path)"

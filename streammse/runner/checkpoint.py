@@ -12,7 +12,7 @@ import json
 import os
 import struct
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from weakref import finalize
@@ -137,7 +137,7 @@ class Folder:
         self._current, self._previous, self._new = (
             os.path.join(self.name, f"checkpoint{end}") for end in ("", ".previous", ".new")
         )
-        self._free: finalize[[int], None] | None = None
+        self._free: Callable[[], None] | None = None
         self._whole = False  # whether the current one may become the previous one
 
     def load(self) -> Checkpoint | None:
