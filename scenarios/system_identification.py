@@ -62,7 +62,6 @@ def panels() -> dict[str, Panel]:
             {
                 "LMS": sm.LMS(TAPS, mu=0.02),
                 "NLMS, mu = 1": sm.NLMS(TAPS, mu=1.0),
-                "NLMS, mu = 0.2": sm.NLMS(TAPS, mu=0.2),
                 "leaky LMS": sm.LeakyLMS(TAPS, mu=0.02, leak=1e-4),
             },
         ),

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .backtesting.table import Table
 from .banks import bank
 from .colours import line, turn
+from .filters.observer import Observer
 from .metrics.errors import MSE
 from .node import Denoiser, Node, Predictor, adaptive_filter
 from .scalar import whole
@@ -230,9 +231,9 @@ def _named(
     for one in found.values():
         if not isinstance(one, Denoiser):
             adaptive_filter(one, "expected")
-        elif one._references() == 0:
+        elif one._references() == 0 or isinstance(one, Observer):
             raise TypeError(
-                f"{type(one).__name__} takes no reference, so d - y is not its error: compare what it makes of d with "
+                f"{type(one).__name__} takes no reference, and its output is no error: compare what it makes of d with "
                 "the truth, sm.MSE(window=1000).run(truth, f.run(d))"
             )
     return found
