@@ -142,8 +142,8 @@ def give_up(p, s, m):  # type: ignore[no-untyped-def]
     else:
         s[HELD] = 1.0
         warn(
-            "the adaptive filter diverged: its error and its weights grew together; it is silent until reset; check "
-            "secondary, lower mu"
+            "the adaptive filter diverged: its error and its weights grew together; weights set to zero and learning "
+            "stopped until reset; check secondary, lower mu"
         )
 
 
