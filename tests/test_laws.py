@@ -152,6 +152,16 @@ def test_5_inputs_are_neither_written_nor_kept(case: Case) -> None:
 
 
 @every
+def test_5_what_a_node_tells_cannot_be_written_to(case: Case) -> None:
+    """Its arrays are copies: writing to one would be lost without a word. Those that count are ``p`` and ``s``."""
+    node = case.make()
+    for name in dir(type(node)):
+        if not name.startswith("_") and name not in ("p", "s") and isinstance(getattr(type(node), name), property):
+            told = getattr(node, name, None)
+            assert not (isinstance(told, np.ndarray) and told.flags.writeable), name
+
+
+@every
 def test_6_interpreted_is_compiled(case: Case) -> None:
     node, plain = case.make(), case.make()
     samples = 120
@@ -346,7 +356,7 @@ def astray(node: Node) -> None:
         node.weights = np.r_[np.full(node.taps, 1e12), np.zeros(node.poles)]
         node._s[recursive.STRAYED] = 1.0
     else:
-        node.weights = np.full(node.weights.shape, 1e12)
+        node.weights = np.full(node.weights.shape, 1e102 if node._closed_loop else 1e12)
 
 
 @pytest.mark.parametrize(("case", "name"), PARAMETERS, ids=str)

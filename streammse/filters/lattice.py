@@ -43,8 +43,8 @@ class LatticeRLS(Predictor):
 
     Notes
     -----
-    Cost: 18 n multiplications and 2 n divisions a sample, stage after stage: it is faster than `RLS` from about 100
-    taps on, by 5 times at 512. State: 8 n numbers.
+    Cost: 18 n multiplications and 2 n divisions a sample, stage after stage: it is faster than `RLS` from about 128
+    taps on, by 4 times at 512. State: 8 n numbers.
 
     The outputs and the weights are those of `RLS`, to rounding. The lattice sees x as a series and can leave no row
     out:
