@@ -23,9 +23,10 @@ from .._jit.instructions import get, put
 from . import complex_line, line, projection
 from .complex_line import known, modulus, square
 from .constants import LARGEST
-from .fir import GROWTH, follow
+from .fir import GROWTH
 from .line import COUNT, POWER, UNLEARNT, WEIGHTS, as_if_full
 from .projection import LEAST, LEVEL, MU, ORDER, REGULARISER, SILENT
+from .rising import follow
 
 IN_COMPLEX = projection.P_SIZE  # in p: whether it is complex; the kernel is chosen by it
 P_SIZE = projection.P_SIZE + 1

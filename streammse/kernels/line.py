@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import Function, helper, kernel, vector_kernel
+from .._jit import Function, helper, kernel, rare, vector_kernel
 from .._jit.vectors import dot
+from . import rising
 from .constants import LARGEST, SMALLEST
 
 # p: the parameters of a member stand behind
@@ -27,6 +28,7 @@ OWN = 2
 # s: the scalars of a member stand behind, up to the weights
 POSITION, POWER, COUNT, UNLEARNT = range(4)
 FREE = 4
+RISING = 20  # those of ``rising.py``, the last before the weights
 WEIGHTS = 24  # the state begins on a cache line, and the weights too
 
 HORIZON = 100_000.0  # samples over which the input power is averaged
@@ -98,6 +100,12 @@ def _turn(s, at, rows, m, taps):  # type: ignore[no-untyped-def]
     return at + (row + rows - taps + 1) * m
 
 
+@rare
+def forget_weights(p: Any, s: Any, n: int, loudest: float) -> None:
+    """They stand where they are; nothing waits."""
+    rising.forget(s, RISING, WEIGHTS, n, WEIGHTS, loudest, 0.0)
+
+
 class Steps(NamedTuple):
     """The kernels of a member: for one reference, and for several."""
 
@@ -106,16 +114,21 @@ class Steps(NamedTuple):
 
 
 @cache
-def steps(learn: Function, reach: Function = no_further) -> Steps:
-    """Both kernels of ``learn(p, s, u, n, d) -> y``."""
+def steps(learn: Function, reach: Function = no_further, forget: Function = forget_weights) -> Steps:
+    """Both kernels of ``learn(p, s, u, n, d) -> y``; ``forget(p, s, n, loudest)`` when the input comes up."""
 
     @kernel
     def step(p, s, x, d):  # type: ignore[no-untyped-def]
         taps = int(p[TAPS])
         rows = taps + reach(p)
         at = WEIGHTS + taps
+        loudest = abs(finite(x))
+        if rising.come(s, RISING, taps, loudest, s[POWER], s[COUNT]):
+            forget(p, s, taps, loudest)
         _enter(s, at, rows, 1, 0, x)
-        return learn(p, s, _turn(s, at, rows, 1, taps), taps, d)
+        y = learn(p, s, _turn(s, at, rows, 1, taps), taps, d)
+        rising.judge(s, RISING, loudest, d, y)
+        return y
 
     @vector_kernel
     def vector_step(p, s, x, d):  # type: ignore[no-untyped-def]
@@ -123,9 +136,16 @@ def steps(learn: Function, reach: Function = no_further) -> Steps:
         m = int(p[REFERENCES])
         rows = taps + reach(p)
         at = WEIGHTS + m * taps
+        loudest = 0.0
+        for r in range(m):
+            loudest = max(loudest, abs(finite(x[r])))
+        if rising.come(s, RISING, m * taps, loudest, s[POWER], s[COUNT] / m):
+            forget(p, s, m * taps, loudest)
         for r in range(m):
             _enter(s, at, rows, m, r, x[r])
-        return learn(p, s, _turn(s, at, rows, m, taps), m * taps, d)
+        y = learn(p, s, _turn(s, at, rows, m, taps), m * taps, d)
+        rising.judge(s, RISING, loudest, d, y)
+        return y
 
     return Steps(step, vector_step)
 

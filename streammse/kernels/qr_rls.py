@@ -6,8 +6,9 @@ The rows, what they count for and how each reference begins are those of ``rls.p
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from .._jit import helper
+from .._jit import helper, rare
 from . import hearing, line, triangle
 from .constants import LARGEST
 
@@ -36,6 +37,12 @@ def begin(p, s, at, t, u, n, m):  # type: ignore[no-untyped-def]
         if x != 0.0 and s[at + hearing.ENERGY * m + r] == 0.0:
             for i in range(r, n, m):
                 s[t + triangle.D * long + i] = p[REGULARISER] * x * x
+
+
+@rare
+def forget(p: Any, s: Any, n: int, loudest: float) -> None:
+    """When the input comes up."""
+    triangle.forget(s, line.RISING, line.WEIGHTS + 3 * n + hearing.NUMBERS * int(p[line.REFERENCES]), n, loudest)
 
 
 @helper

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from .._jit import helper
 from .._jit.rows import four_rows
 from .._jit.vectors import dot
+from . import rising
 
 Array = NDArray[np.float64]
 
@@ -153,6 +154,16 @@ def wipe(s, at, n):  # type: ignore[no-untyped-def]
     size = (n + 3) // 4 * 4
     for i in range(size):
         s[at + WEIGHTS * size + i] = 0.0
+
+
+@helper
+def forget(s, slots, at, n, loudest):  # type: ignore[no-untyped-def]
+    """Begin anew from weights of zero, if those of now are harmful when the input comes up (``rising.py``)."""
+    size = (n + 3) // 4 * 4
+    solve(s, at, n)
+    forgotten = rising.forget(s, slots, at + THETA * size, size, at + WEIGHTS * size, loudest, 0.0)
+    wipe(s, at, n)
+    return forgotten
 
 
 def _unpacked(s: Array, at: int, n: int) -> Array:

@@ -11,6 +11,7 @@ window does not excite stays as it is, and rows can be taken out down to the las
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from .._jit import helper, rare
 from . import hearing, line, triangle
@@ -79,6 +80,20 @@ def _fold(s, t, row, n, keep, root, learn, d, weight):  # type: ignore[no-untype
     if learn and weight > 0.0:
         triangle.listen(s, t, n, keep, True)
     return triangle.fold(s, t, n, 1.0, FLOOR, learn, root * d if learn else 0.0, weight) / root
+
+
+@rare
+def forget(p: Any, s: Any, n: int, loudest: float) -> None:
+    """When the input comes up: both triangles, and what the rows that are still to leave had told."""
+    rows = line.WEIGHTS + 3 * n + hearing.NUMBERS * int(p[line.REFERENCES])
+    window = int(p[WINDOW])
+    first = rows + window * (n + 1)
+    if triangle.forget(s, line.RISING, first + int(s[SIDE]) * _length(n), n, loudest):
+        other = first + (1 - int(s[SIDE])) * _length(n) + triangle.THETA * ((n + 3) // 4 * 4)
+        for i in range(n):
+            s[other + i] = 0.0
+        for i in range(window):
+            s[rows + i * (n + 1) + n] = 0.0
 
 
 @helper

@@ -1,0 +1,95 @@
+"""When the input comes up: what was learnt from a far quieter one is forgotten if it was good for nothing.
+
+A reference that is switched on late is dither or quantisation noise at first, and a normalised filter learns from it as
+from any other signal: the noise in d over that in x. These weights do no harm as long as x is as quiet, and make an
+output of a thousand times d when it comes up.
+
+So where a sample is ``RISE`` times all the peaks of late, and the errors so far were no smaller than d itself, the
+weights begin anew from zero. With J the rise, the error with the weights of before is about J (E - E0) against
+J (D - E0) with none, for E and D the powers of error and d before and E0 that of the noise: keeping them pays exactly
+if E < D. A filter that did explain d keeps them, whatever the rise.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .._jit import helper, rare
+from .constants import LARGEST
+
+# s: four numbers, wherever a family has them
+PEAK, LEVEL, ERRORS, DESIRED, NUMBERS = range(5)
+
+RISE = 100.0  # relative to the peak of the input, which fades
+SHARE = 0.9  # of the power of d: with no more error than that, weights are worth keeping
+BEYOND = 10.0  # levels of the signals: an output of no more than that is no harm
+MEMORY = 1.0 / 512.0  # what is forgotten of the sums in a sample
+FADE = 1.0 - 1.0 / 1500.0  # of the peak, from sample to sample
+SLOWLY = 1.0 - 1e-5  # the same of the level
+SURGE = 1e3  # how much a single sample can raise the level: one spike must not blind a detection for good
+
+
+@helper
+def follow(level: float, loudest: float) -> float:
+    """The level of the signals: their peak, which fades, and which one sample cannot raise beyond measure."""
+    most = SURGE * level if level > 0.0 else LARGEST
+    return max(level * SLOWLY, min(loudest, most))
+
+
+@helper
+def worthless(errors: float, desired: float, n: float, seen: float) -> bool:
+    """Whether n weights did no better than none; of few samples it takes more to show that they did."""
+    return errors * (seen + n) > SHARE * seen * desired
+
+
+@helper
+def above(loudest: float, power: float) -> bool:
+    """Whether the input comes from so far below that no regulariser has held the weights."""
+    return loudest * loudest > RISE * RISE * power
+
+
+@helper
+def beyond(length: float, loudest: float, level: float) -> bool:
+    """Whether weights of that length, at this sample, put out what the signals never were."""
+    return length * loudest > BEYOND * level
+
+
+@helper
+def come(s: Any, slots: int, n: int, loudest: float, power: float, seen: float) -> bool:
+    """Before a sample is filtered, whose largest input this is: whether it is such a rise, and n weights worthless.
+
+    ``power`` and ``seen`` are the power of the input before it, and of how many samples.
+    """
+    peak = s[slots + PEAK]
+    s[slots + PEAK] = max(FADE * peak, loudest)
+    if not loudest > RISE * peak:
+        return False
+    return above(loudest, power) and worthless(s[slots + ERRORS], s[slots + DESIRED], float(n), seen)
+
+
+@rare
+def forget(s: Any, slots: int, at: int, n: int, weights: int, loudest: float, waiting: float) -> bool:
+    """Zeros in the place of the n numbers at ``s[at:]``, if those that stand at ``s[weights:]`` would be harmful now.
+
+    ``waiting`` is how long what waits to be added to the weights may be.
+    """
+    length = 0.0
+    for i in range(weights, weights + n):
+        length += s[i] * s[i]
+    if not beyond(math.sqrt(length) + waiting, loudest, s[slots + LEVEL]):
+        return False
+    for i in range(at, at + n):
+        s[i] = 0.0
+    return True
+
+
+@helper
+def judge(s: Any, slots: int, loudest: float, d: float, y: float) -> None:
+    """After it was filtered: the powers of error and d of late, and the level of the signals."""
+    if abs(d) < LARGEST and abs(y) < LARGEST:
+        e = d - y
+        s[slots + ERRORS] += e * e - MEMORY * s[slots + ERRORS]
+        s[slots + DESIRED] += d * d - MEMORY * s[slots + DESIRED]
+        loudest = max(loudest, abs(d))
+    s[slots + LEVEL] = follow(s[slots + LEVEL], loudest)
