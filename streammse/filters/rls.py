@@ -127,7 +127,7 @@ class RLS(TransversalFilter):
         remember(self.forgetting, self._total)
 
     def _steps(self) -> line.Steps:
-        return line.steps(rls.learn)
+        return line.steps(rls.learn, forget=rls.forget)
 
     def _is_complex(self) -> bool:
         return bool(self._values.get("complex"))

@@ -28,7 +28,7 @@ OWN = 2
 # s: the scalars of a member stand behind, up to the weights
 POSITION, POWER, COUNT, UNLEARNT = range(4)
 FREE = 4
-RISING = 20  # those of ``rising.py``, the last before the weights
+RISING = 17  # those of ``rising.py``, the last before the weights
 WEIGHTS = 24  # the state begins on a cache line, and the weights too
 
 HORIZON = 100_000.0  # samples over which the input power is averaged
@@ -101,9 +101,17 @@ def _turn(s, at, rows, m, taps):  # type: ignore[no-untyped-def]
 
 
 @rare
-def forget_weights(p: Any, s: Any, n: int, loudest: float) -> None:
+def begin_anew(s: Any, u: int, n: int, m: int, loudest: float) -> None:
+    """The power of the input after a rise to so much, or, after a spike, from what is in the line: as at the start."""
+    square = loudest * loudest if loudest > 0.0 else dot(s, u, s, u, n) / n
+    s[POWER], s[COUNT] = square, float(m) if square > 0.0 else 0.0
+
+
+@rare
+def forget_weights(p: Any, s: Any, u: int, n: int, loudest: float) -> None:
     """They stand where they are; nothing waits."""
-    rising.forget(s, RISING, WEIGHTS, n, WEIGHTS, loudest, 0.0)
+    if loudest == 0.0 or rising.forget(s, RISING, WEIGHTS, n, WEIGHTS, loudest, 0.0):
+        begin_anew(s, u, n, int(p[REFERENCES]), loudest)
 
 
 class Steps(NamedTuple):
@@ -115,7 +123,10 @@ class Steps(NamedTuple):
 
 @cache
 def steps(learn: Function, reach: Function = no_further, forget: Function = forget_weights) -> Steps:
-    """Both kernels of ``learn(p, s, u, n, d) -> y``; ``forget(p, s, n, loudest)`` when the input comes up."""
+    """Both kernels of ``learn(p, s, u, n, d) -> y``.
+
+    ``forget(p, s, u, n, loudest)`` is called when the input comes up to ``loudest``; with 0 when that was a spike.
+    """
 
     @kernel
     def step(p, s, x, d):  # type: ignore[no-untyped-def]
@@ -123,10 +134,14 @@ def steps(learn: Function, reach: Function = no_further, forget: Function = forg
         rows = taps + reach(p)
         at = WEIGHTS + taps
         loudest = abs(finite(x))
-        if rising.come(s, RISING, taps, loudest, s[POWER], s[COUNT]):
-            forget(p, s, taps, loudest)
+        rises = rising.come(s, RISING, taps, loudest, s[POWER], s[COUNT])
         _enter(s, at, rows, 1, 0, x)
-        y = learn(p, s, _turn(s, at, rows, 1, taps), taps, d)
+        u = _turn(s, at, rows, 1, taps)
+        if rises:
+            forget(p, s, u, taps, loudest)
+        elif s[RISING + rising.LEFT] > 0.0 and rising.was_spike(s, RISING, loudest):
+            forget(p, s, u, taps, 0.0)
+        y = learn(p, s, u, taps, d)
         rising.judge(s, RISING, loudest, d, y)
         return y
 
@@ -139,11 +154,15 @@ def steps(learn: Function, reach: Function = no_further, forget: Function = forg
         loudest = 0.0
         for r in range(m):
             loudest = max(loudest, abs(finite(x[r])))
-        if rising.come(s, RISING, m * taps, loudest, s[POWER], s[COUNT] / m):
-            forget(p, s, m * taps, loudest)
+        rises = rising.come(s, RISING, m * taps, loudest, s[POWER], s[COUNT] / m)
         for r in range(m):
             _enter(s, at, rows, m, r, x[r])
-        y = learn(p, s, _turn(s, at, rows, m, taps), m * taps, d)
+        u = _turn(s, at, rows, m, taps)
+        if rises:
+            forget(p, s, u, m * taps, loudest)
+        elif s[RISING + rising.LEFT] > 0.0 and rising.was_spike(s, RISING, loudest):
+            forget(p, s, u, m * taps, 0.0)
+        y = learn(p, s, u, m * taps, d)
         rising.judge(s, RISING, loudest, d, y)
         return y
 

@@ -149,14 +149,18 @@ def solve(s: Any, at: int, order: int, width: int, threshold: float) -> float:
 
 
 @rare
-def forget(p: Any, s: Any, n: int, loudest: float) -> None:
+def forget(p: Any, s: Any, u: int, n: int, loudest: float) -> None:
     """When the input comes up (``rising.py``): the weights, what waits for them, and the errors that they left."""
     m, width = int(p[REFERENCES]), int(p[ORDER]) + 1
     at = WEIGHTS + n + 2 * (n + m * width)
     waiting = 0.0
     for i in range(at + WAITING * width, at + WAITING * width + width):
         waiting += abs(s[i])
-    if rising.forget(s, line.RISING, WEIGHTS, n, WEIGHTS, loudest, waiting * math.sqrt(float(n) * s[POWER])):
+    waiting *= math.sqrt(n * s[POWER])
+    if loudest > 0.0 and not rising.forget(s, line.RISING, WEIGHTS, n, WEIGHTS, loudest, waiting):
+        return
+    line.begin_anew(s, u, n, m, loudest)
+    if loudest > 0.0:
         for i in range(width):
             s[at + WAITING * width + i] = s[at + ERRORS * width + i] = s[at + KNOWN * width + i] = 0.0
 

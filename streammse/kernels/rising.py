@@ -5,9 +5,12 @@ from any other signal: the noise in d over that in x. These weights do no harm a
 output of a thousand times d when it comes up.
 
 So where a sample is ``RISE`` times all the peaks of late, and the errors so far were no smaller than d itself, the
-weights begin anew from zero. With J the rise, the error with the weights of before is about J (E - E0) against
-J (D - E0) with none, for E and D the powers of error and d before and E0 that of the noise: keeping them pays exactly
-if E < D. A filter that did explain d keeps them, whatever the rise.
+weights begin anew from zero, and what is known of the input with them. With J the rise, the power of the error is about
+J (E - E0) with the weights of before against J (D - E0) with none, for E and D the powers of error and d so far and E0
+that of the noise: keeping them pays exactly if E < D. A filter that did explain d keeps them, whatever the rise.
+
+It may have been a spike. If no more than ``SPIKE`` samples were as loud when they have left the line, what is known of
+the input begins anew once more, from what is in the line then: else it would hold the weights for long.
 """
 
 from __future__ import annotations
@@ -18,11 +21,13 @@ from typing import Any
 from .._jit import helper, rare
 from .constants import LARGEST
 
-# s: four numbers, wherever a family has them
-PEAK, LEVEL, ERRORS, DESIRED, NUMBERS = range(5)
+# s: numbers that stand together, wherever a family has them; the last three while it is open whether it was a spike
+PEAK, LEVEL, ERRORS, DESIRED, LEFT, RISEN, LOUD, NUMBERS = range(8)
 
-RISE = 100.0  # relative to the peak of the input, which fades
+RISE = 30.0  # relative to the peak of the input, which fades: so far down the usual regulariser holds the weights
 SHARE = 0.9  # of the power of d: with no more error than that, weights are worth keeping
+LEAST = 16.0  # samples at least, after which it is known whether the input is up or that was a spike
+SPIKE = 3.0  # samples of a spike, at most
 BEYOND = 10.0  # levels of the signals: an output of no more than that is no harm
 MEMORY = 1.0 / 512.0  # what is forgotten of the sums in a sample
 FADE = 1.0 - 1.0 / 1500.0  # of the peak, from sample to sample
@@ -81,7 +86,21 @@ def forget(s: Any, slots: int, at: int, n: int, weights: int, loudest: float, wa
         return False
     for i in range(at, at + n):
         s[i] = 0.0
+    s[slots + LEFT] = max(LEAST, float(n))
+    s[slots + RISEN] = loudest
+    s[slots + LOUD] = 1.0
     return True
+
+
+@rare
+def was_spike(s: Any, slots: int, loudest: float) -> bool:
+    """After a rise (``LEFT`` is above zero): whether it turns out that it was a spike."""
+    s[slots + LEFT] -= 1.0
+    if loudest * RISE > s[slots + RISEN]:
+        s[slots + LOUD] += 1.0
+        if s[slots + LOUD] > SPIKE:
+            s[slots + LEFT] = 0.0
+    return bool(s[slots + LEFT] == 0.0 and s[slots + LOUD] <= SPIKE)
 
 
 @helper

@@ -20,7 +20,8 @@ What keeps P positive and finite, whatever comes:
   never happens, and the solution is that of exponentially weighted least squares.
 - No row counts for much more than the others, and silent ones for nothing (``hearing.py``): one spike would else leave
   nothing of the digits of P, and could not be forgotten for long.
-- Every reference begins, at its first sample x0 that is not zero, with P_ii = 1 / (delta x0^2).
+- Every reference begins, at its first sample x0 that is not zero, with P_ii = 1 / (delta x0^2); and anew when the
+  input comes up from far below and all that was learnt is worthless (``rising.py``).
 - Should u' P u be negative all the same, P begins anew from the energy of the input, and the weights stay.
 
 S. Haykin, Adaptive Filter Theory, 5th ed., 2014, ch. 10.
@@ -33,11 +34,12 @@ S. L. Gay, "Dynamically regularized fast RLS with application to echo cancellati
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from .._jit import helper, rare
 from .._jit.symmetric import ROWS, subtract_and_multiply
 from .._jit.vectors import add_scaled, dot
-from . import hearing, line
+from . import hearing, line, rising
 from .constants import LARGEST, SMALLEST
 from .symmetric import diagonal, padded, triangle_size
 
@@ -96,17 +98,33 @@ def _begin_heard(p, s, u, n, m):  # type: ignore[no-untyped-def]
 
 
 @rare
-def _restart(p, s, n, m):  # type: ignore[no-untyped-def]
+def _anew(p, s, n, m):  # type: ignore[no-untyped-def]
     """P as at the beginning, by the energy of the input so far."""
     at, vectors, _ = _places(n, m)
     for k in range(vectors, s.size):
         s[k] = 0.0
     s[MU] = 1.0
     s[GAIN] = 0.0
-    s[RESTARTS] += 1.0
     for r in range(m):
         if s[at + hearing.ENERGY * m + r] > 0.0:
             _begin(p, s, n, m, r, s[at + hearing.ENERGY * m + r] / s[at + hearing.COUNT * m + r])
+
+
+@rare
+def _restart(p, s, n, m):  # type: ignore[no-untyped-def]
+    """The same where rounding is to blame."""
+    s[RESTARTS] += 1.0
+    _anew(p, s, n, m)
+
+
+@rare
+def forget(p: Any, s: Any, u: int, n: int, loudest: float) -> None:
+    """When the input comes up, or that was a spike (``rising.py``)."""
+    m = int(p[line.REFERENCES])
+    at, _, _ = _places(n, m)
+    if loudest == 0.0 or rising.forget(s, line.RISING, line.WEIGHTS, n, line.WEIGHTS, loudest, 0.0):
+        hearing.begin_anew(s, at, u, n, m, loudest)
+        _anew(p, s, n, m)
 
 
 @rare
