@@ -128,7 +128,7 @@ def step(p, s, x, d):  # type: ignore[no-untyped-def]
         s[line.UNLEARNT] += 1.0
         return y
     size = modulus(d.real, d.imag)
-    rising.judge(s, line.RISING, loudest, size, size - modulus(d.real - y.real, d.imag - y.imag))
+    rising.judge(s, line.RISING, size, size - modulus(d.real - y.real, d.imag - y.imag))
     keep = p[rls.FORGETTING]
     at, _, _ = rls._places(n, m)
     _begin_heard(p, s, u, n, m)

@@ -65,6 +65,7 @@ WORSE = 10.0  # an error of so many times the power of d is bad: it would be d i
 LONGER = 1.01  # growth of the square of the weights' length in a watch, beyond rounding
 FADE = 0.7  # of the peak, from watch to watch
 CHUNK = 1024
+LASTING = 0.3  # what is left of the peak after a chunk, at least: it has two ends of a watch, or three
 
 
 class Family(NamedTuple):
@@ -283,6 +284,16 @@ def family(
     return Family(step, vector_step, *blocks)
 
 
+@rare
+def before_rise(lines: Any, bound: float, size: int, m: int, reach: int) -> int:
+    """How many of so many new samples come before the first whose inputs are louder."""
+    for i in range(size):
+        for r in range(m):
+            if abs(get(lines, (r + 1) * reach - CHUNK + i)) > bound:
+                return i
+    return size
+
+
 def block_of(
     learn: Function, look: Function, rise: Function, sweep: Intrinsic, regressor: Function, *, one: bool
 ) -> Function:
@@ -309,11 +320,23 @@ def block_of(
         done = 0
         while done < y.size:
             size = min(CHUNK, y.size - done)
+            first = 0.0
+            for r in range(m):
+                first = max(first, abs(finite(x[done, r])))
+            if first > RISE * s[PEAK]:
+                s[GAIN], s[KEEP], s[LATE_GAIN], s[LATE_KEEP] = g, keep, late_g, late_keep
+                s[POWER], s[COUNT], s[LEVEL] = power, count, level
+                rise(p, s, first)
+                g, keep, late_g, late_keep = s[GAIN], s[KEEP], s[LATE_GAIN], s[LATE_KEEP]
+            bound, louder = LASTING * RISE * max(s[PEAK], first), 0
             for r in range(m):
                 for i in range(size):
                     lines[r * reach + ring + i] = finite(x[done + i, r])
+                for i in range(r * reach + ring, r * reach + ring + size):  # a loop of its own becomes one of vectors
+                    louder += 1 if abs(get(lines, i)) > bound else 0
+            if louder > 0:  # what may be a rise begins the next chunk
+                size = before_rise(lines, bound, size, m, reach)
             t = 0
-            risen = -1  # the last sample that was looked at for a rise
             while t < size:
                 trouble = False
                 begin, end_of_watch = t, min(size, t + int(s[LEFT]))
@@ -323,12 +346,9 @@ def block_of(
                     c = 0.0
                     loudest = 0.0
                     for r in range(m):
-                        loudest = max(loudest, abs(get(lines, r * reach + ring + t)))
-                    if loudest > RISE * get(s, PEAK) and t > risen:
-                        break
-                    for r in range(m):
                         xr = get(lines, r * reach + ring + t)
                         power, count = listen(xr, power, count)
+                        loudest = max(loudest, abs(xr))
                         e += xr * xr
                         c += regressor(get(lines, r * reach + ring + t - 1)) * xr
                         out += sweep(s, WEIGHTS + r * taps, lines, r * reach + t + 3, taps, late_g, late_keep)
@@ -346,12 +366,6 @@ def block_of(
                     s[GAIN], s[KEEP], s[LATE_GAIN], s[LATE_KEEP] = g, keep, late_g, late_keep
                     s[POWER], s[LEVEL] = power, level
                     look(p, s, trouble, s[DIVERGED] == before)
-                    g, keep, late_g, late_keep = s[GAIN], s[KEEP], s[LATE_GAIN], s[LATE_KEEP]
-                elif t < end_of_watch:
-                    risen = t
-                    s[GAIN], s[KEEP], s[LATE_GAIN], s[LATE_KEEP] = g, keep, late_g, late_keep
-                    s[POWER], s[COUNT], s[LEVEL] = power, count, level
-                    rise(p, s, loudest)
                     g, keep, late_g, late_keep = s[GAIN], s[KEEP], s[LATE_GAIN], s[LATE_KEEP]
             done += size
             for r in range(m):

@@ -80,7 +80,7 @@ def _forget(p, s, taps, x):  # type: ignore[no-untyped-def]
     squares = 0.0
     for i in range(STAGES + WEIGHT, slots, 8):
         squares += s[i] * s[i]
-    if rising.beyond(math.sqrt(squares), abs(x), s[slots + rising.LEVEL]):
+    if rising.beyond(math.sqrt(squares), abs(x), rising.level(s, slots)):
         for i in range(STAGES, slots):
             s[i] = 0.0
         _begin(p, s, x * x)
@@ -151,7 +151,7 @@ def step(p: Any, s: Any, x: float, d: float) -> Any:
         eta = forth
         beta = back
         at += 8
-    rising.judge(s, slots, abs(x), d, y)
+    rising.judge(s, slots, d, y)
     if not known:
         s[UNLEARNT] += 1.0
         if heard:

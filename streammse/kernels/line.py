@@ -28,7 +28,7 @@ OWN = 2
 # s: the scalars of a member stand behind, up to the weights
 POSITION, POWER, COUNT, UNLEARNT = range(4)
 FREE = 4
-RISING = 17  # those of ``rising.py``, the last before the weights
+RISING = 18  # those of ``rising.py``, the last before the weights
 WEIGHTS = 24  # the state begins on a cache line, and the weights too
 
 HORIZON = 100_000.0  # samples over which the input power is averaged
@@ -142,7 +142,7 @@ def steps(learn: Function, reach: Function = no_further, forget: Function = forg
         elif s[RISING + rising.LEFT] > 0.0 and rising.was_spike(s, RISING, loudest):
             forget(p, s, u, taps, 0.0)
         y = learn(p, s, u, taps, d)
-        rising.judge(s, RISING, loudest, d, y)
+        rising.judge(s, RISING, d, y)
         return y
 
     @vector_kernel
@@ -163,7 +163,7 @@ def steps(learn: Function, reach: Function = no_further, forget: Function = forg
         elif s[RISING + rising.LEFT] > 0.0 and rising.was_spike(s, RISING, loudest):
             forget(p, s, u, m * taps, 0.0)
         y = learn(p, s, u, m * taps, d)
-        rising.judge(s, RISING, loudest, d, y)
+        rising.judge(s, RISING, d, y)
         return y
 
     return Steps(step, vector_step)

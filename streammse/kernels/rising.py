@@ -22,16 +22,16 @@ from .._jit import helper, rare
 from .constants import LARGEST
 
 # s: numbers that stand together, wherever a family has them; the last three while it is open whether it was a spike
-PEAK, LEVEL, ERRORS, DESIRED, LEFT, RISEN, LOUD, NUMBERS = range(8)
+PEAK, ERRORS, DESIRED, LEFT, RISEN, LOUD, NUMBERS = range(7)
 
 RISE = 30.0  # relative to the peak of the input, which fades: so far down the usual regulariser holds the weights
 SHARE = 0.9  # of the power of d: with no more error than that, weights are worth keeping
 LEAST = 16.0  # samples at least, after which it is known whether the input is up or that was a spike
 SPIKE = 3.0  # samples of a spike, at most
 BEYOND = 10.0  # levels of the signals: an output of no more than that is no harm
+PEAKED = 4.0  # root mean squares
 MEMORY = 1.0 / 512.0  # what is forgotten of the sums in a sample
-FADE = 1.0 - 1.0 / 1500.0  # of the peak, from sample to sample
-SLOWLY = 1.0 - 1e-5  # the same of the level
+FADE = 1.0 - 1e-5  # of a peak, from sample to sample
 SURGE = 1e3  # how much a single sample can raise the level: one spike must not blind a detection for good
 
 
@@ -39,7 +39,7 @@ SURGE = 1e3  # how much a single sample can raise the level: one spike must not 
 def follow(level: float, loudest: float) -> float:
     """The level of the signals: their peak, which fades, and which one sample cannot raise beyond measure."""
     most = SURGE * level if level > 0.0 else LARGEST
-    return max(level * SLOWLY, min(loudest, most))
+    return max(level * FADE, min(loudest, most))
 
 
 @helper
@@ -73,6 +73,12 @@ def come(s: Any, slots: int, n: int, loudest: float, power: float, seen: float) 
     return above(loudest, power) and worthless(s[slots + ERRORS], s[slots + DESIRED], float(n), seen)
 
 
+@helper
+def level(s: Any, slots: int) -> float:
+    """About the peak of d."""
+    return PEAKED * math.sqrt(MEMORY * s[slots + DESIRED])
+
+
 @rare
 def forget(s: Any, slots: int, at: int, n: int, weights: int, loudest: float, waiting: float) -> bool:
     """Zeros in the place of the n numbers at ``s[at:]``, if those that stand at ``s[weights:]`` would be harmful now.
@@ -82,7 +88,7 @@ def forget(s: Any, slots: int, at: int, n: int, weights: int, loudest: float, wa
     length = 0.0
     for i in range(weights, weights + n):
         length += s[i] * s[i]
-    if not beyond(math.sqrt(length) + waiting, loudest, s[slots + LEVEL]):
+    if not beyond(math.sqrt(length) + waiting, loudest, level(s, slots)):
         return False
     for i in range(at, at + n):
         s[i] = 0.0
@@ -104,11 +110,9 @@ def was_spike(s: Any, slots: int, loudest: float) -> bool:
 
 
 @helper
-def judge(s: Any, slots: int, loudest: float, d: float, y: float) -> None:
-    """After it was filtered: the powers of error and d of late, and the level of the signals."""
+def judge(s: Any, slots: int, d: float, y: float) -> None:
+    """After it was filtered: the powers of error and d of late."""
     if abs(d) < LARGEST and abs(y) < LARGEST:
         e = d - y
         s[slots + ERRORS] += e * e - MEMORY * s[slots + ERRORS]
         s[slots + DESIRED] += d * d - MEMORY * s[slots + DESIRED]
-        loudest = max(loudest, abs(d))
-    s[slots + LEVEL] = follow(s[slots + LEVEL], loudest)
