@@ -645,7 +645,7 @@ def rls(rows, d, prior, keep=lambda e, q: 1.0, weigh=lambda e, d: 1.0):
         out.append(w @ u)
         e = value - out[-1]
         omega, forgetting = weigh(e, value), keep(e, u @ P @ u)
-        k = P @ u / (forgetting / omega + u @ P @ u)
+        k = omega * (P @ u) / (forgetting + u @ P @ u)
         w = w + k * e
         P = (P - np.outer(k, u @ P)) / forgetting
         P = (P + P.T) / 2

@@ -80,7 +80,7 @@ def _forget(p, s, taps, x):  # type: ignore[no-untyped-def]
     squares = 0.0
     for i in range(STAGES + WEIGHT, slots, 8):
         squares += s[i] * s[i]
-    if rising.beyond(math.sqrt(squares), abs(x), rising.level(s, slots)):
+    if rising.begins(s, slots, taps, math.sqrt(squares), abs(x)):
         for i in range(STAGES, slots):
             s[i] = 0.0
         _begin(p, s, x * x)
@@ -112,6 +112,8 @@ def step(p: Any, s: Any, x: float, d: float) -> Any:
     slots = STAGES + 8 * taps
     if rising.come(s, slots, taps, abs(x), s[HEARING], s[HEARING + 1]):
         _forget(p, s, taps, x)
+    elif s[slots + rising.LEFT] > 0.0:
+        rising.was_spike(s, slots, abs(x))  # in full, as it says: only the rise ends
     if x != 0.0 and s[ENERGY] == 0.0:
         _begin(p, s, x * x)
     known = abs(d) < LARGEST

@@ -19,16 +19,19 @@ import math
 from typing import Any
 
 from .._jit import helper, rare
-from .constants import LARGEST
+from .constants import LARGEST, SMALLEST
 
-# s: numbers that stand together, wherever a family has them; the last three while it is open whether it was a spike
+# s: numbers that stand together, wherever a family has them; the last three are of the first samples after a rise: how
+# many are left of them, how far it rose (negative where the weights have not begun anew), and how many were as loud
 PEAK, ERRORS, DESIRED, LEFT, RISEN, LOUD, NUMBERS = range(7)
 
 RISE = 30.0  # relative to the peak of the input, which fades: so far down the usual regulariser holds the weights
 SHARE = 0.9  # of the power of d: with no more error than that, weights are worth keeping
+MORE = 3.0  # so much more within the first samples is a rise again
 LEAST = 16.0  # samples at least, after which it is known whether the input is up or that was a spike
 SPIKE = 3.0  # samples of a spike, at most
 BEYOND = 10.0  # levels of the signals: an output of no more than that is no harm
+EXACT = 1e-20  # of the power of d: what decays ends before the subnormal numbers
 PEAKED = 4.0  # root mean squares
 MEMORY = 1.0 / 512.0  # what is forgotten of the sums in a sample
 FADE = 1.0 - 1e-5  # of a peak, from sample to sample
@@ -68,15 +71,30 @@ def come(s: Any, slots: int, n: int, loudest: float, power: float, seen: float) 
     """
     peak = s[slots + PEAK]
     s[slots + PEAK] = max(FADE * peak, loudest)
+    if s[slots + LEFT] > 0.0 and loudest > MORE * abs(s[slots + RISEN]):  # that was a small sample of the new level
+        return True
     if not loudest > RISE * peak:
         return False
-    return above(loudest, power) and worthless(s[slots + ERRORS], s[slots + DESIRED], float(n), seen)
+    if not above(loudest, power) or not worthless(s[slots + ERRORS], s[slots + DESIRED], float(n), seen):
+        return False
+    s[slots + LEFT], s[slots + RISEN] = 1.0, loudest if seen <= n else -loudest  # so young, nothing can be lost
+    return True
 
 
 @helper
 def level(s: Any, slots: int) -> float:
     """About the peak of d."""
     return PEAKED * math.sqrt(MEMORY * s[slots + DESIRED])
+
+
+@helper
+def begins(s: Any, slots: int, n: int, length: float, loudest: float) -> bool:
+    """Whether n weights of that length begin anew after a rise, of which the first samples begin here."""
+    anew = s[slots + RISEN] > 0.0 or beyond(length, loudest, level(s, slots))
+    s[slots + LEFT] = max(LEAST, float(n))
+    s[slots + RISEN] = loudest if anew else -loudest
+    s[slots + LOUD] = 1.0
+    return anew
 
 
 @rare
@@ -88,20 +106,19 @@ def forget(s: Any, slots: int, at: int, n: int, weights: int, loudest: float, wa
     length = 0.0
     for i in range(weights, weights + n):
         length += s[i] * s[i]
-    if not beyond(math.sqrt(length) + waiting, loudest, level(s, slots)):
-        return False
-    for i in range(at, at + n):
-        s[i] = 0.0
-    s[slots + LEFT] = max(LEAST, float(n))
-    s[slots + RISEN] = loudest
-    s[slots + LOUD] = 1.0
-    return True
+    harmful = begins(s, slots, n, math.sqrt(length) + waiting, loudest)
+    if harmful:
+        for i in range(at, at + n):
+            s[i] = 0.0
+    return harmful
 
 
 @rare
 def was_spike(s: Any, slots: int, loudest: float) -> bool:
     """After a rise (``LEFT`` is above zero): whether it turns out that it was a spike."""
     s[slots + LEFT] -= 1.0
+    if s[slots + RISEN] < 0.0:
+        return False
     if loudest * RISE > s[slots + RISEN]:
         s[slots + LOUD] += 1.0
         if s[slots + LOUD] > SPIKE:
@@ -112,7 +129,7 @@ def was_spike(s: Any, slots: int, loudest: float) -> bool:
 @helper
 def judge(s: Any, slots: int, d: float, y: float) -> None:
     """After it was filtered: the powers of error and d of late."""
-    if abs(d) < LARGEST and abs(y) < LARGEST:
+    if SMALLEST < abs(d) < LARGEST and abs(y) < LARGEST:  # of silence nothing is to be learnt
         e = d - y
-        s[slots + ERRORS] += e * e - MEMORY * s[slots + ERRORS]
+        s[slots + ERRORS] += e * e + EXACT * (d * d) - MEMORY * s[slots + ERRORS]
         s[slots + DESIRED] += d * d - MEMORY * s[slots + DESIRED]

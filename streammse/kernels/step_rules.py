@@ -25,6 +25,7 @@ NOW, POWER, COUNT, BEFORE, ENERGY, SINCE = range(6)
 MORE = 6
 
 OUTLIER = 10.0  # of what errors on end agree in, relative: a spike must not set the step
+STEEPEST = 4.0  # GNGD: of the average energy over that in the line: an empty line must not set the regulariser
 MOST = 100.0  # GNGD: what the regulariser grows to at most, relative to the energy: a step of a hundredth
 
 
@@ -88,7 +89,7 @@ def gngd(p, s, e, d, energy, lagged, mu, floor):  # type: ignore[no-untyped-def]
     unit = floor / least  # the average energy in the line
     same = agreement(s, at, e, desired_power(s, at, d), lagged)
     if last > 0.0:
-        following = s[at + NOW] - p[RATE] * mu * same * (unit / last)
+        following = s[at + NOW] - p[RATE] * mu * same * min(unit / last, STEEPEST)
         s[at + NOW] = min(max(following, least), MOST)
     s[at + ENERGY] = energy + s[at + NOW] * unit
     return mu, s[at + NOW] * unit
