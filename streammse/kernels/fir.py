@@ -405,8 +405,10 @@ def forget(p: Any, s: Any) -> None:
 def outgrown(p: Any, s: Any, loudest: float, total: float) -> bool:
     """Whether the input comes up from so far below that the weights are of no use any more."""
     errors, desired = s[ERRORS] + s[LAST_ERRORS], s[DESIRED] + s[LAST_DESIRED]
-    learns = p[MU] > 0.0 and s[HELD] == 0.0
-    return learns and above(loudest, s[POWER]) and worthless(errors, desired, total, s[COUNT] / p[REFERENCES])
+    if not (p[MU] > 0.0 and s[HELD] == 0.0 and above(loudest, s[POWER])):
+        return False
+    useless: bool = worthless(errors, desired, total, s[COUNT] / p[REFERENCES])
+    return useless
 
 
 @helper

@@ -90,7 +90,7 @@ def level(s: Any, slots: int) -> float:
 @helper
 def begins(s: Any, slots: int, n: int, length: float, loudest: float) -> bool:
     """Whether n weights of that length begin anew after a rise, of which the first samples begin here."""
-    anew = s[slots + RISEN] > 0.0 or beyond(length, loudest, level(s, slots))
+    anew: bool = s[slots + RISEN] > 0.0 or beyond(length, loudest, level(s, slots))
     s[slots + LEFT] = max(LEAST, float(n))
     s[slots + RISEN] = loudest if anew else -loudest
     s[slots + LOUD] = 1.0
@@ -106,7 +106,7 @@ def forget(s: Any, slots: int, at: int, n: int, weights: int, loudest: float, wa
     length = 0.0
     for i in range(weights, weights + n):
         length += s[i] * s[i]
-    harmful = begins(s, slots, n, math.sqrt(length) + waiting, loudest)
+    harmful: bool = begins(s, slots, n, math.sqrt(length) + waiting, loudest)
     if harmful:
         for i in range(at, at + n):
             s[i] = 0.0
