@@ -26,6 +26,7 @@ FILTERS = [
     sm.SlidingWindowRLS(16, window=200),
     sm.LatticeRLS(16),
 ]
+CANCELLERS = [sm.NoiseCanceller(16), sm.FilterCanceller(sm.NLMS(16))]
 COMPLEX = [sm.NLMS(16, complex=True), sm.RLS(16, complex=True), sm.AffineProjection(16, complex=True)]
 
 
@@ -112,3 +113,11 @@ def test_weights_that_do_not_learn_are_left_alone() -> None:
     g.weights = np.full(16, 100.0)
     g.run(x)
     np.testing.assert_array_equal(g.weights, 100.0)
+
+
+@pytest.mark.parametrize("f", CANCELLERS, ids=["NoiseCanceller", "FilterCanceller"])
+@pytest.mark.parametrize("quiet", [20, 1000])
+def test_a_canceller_neither(f, quiet: int) -> None:
+    for seed in range(3):
+        x, d = late(quiet, 1e-5, seed=seed)
+        assert np.abs(f.clone().run(d, x)).max() < 2.0 * np.abs(d).max()
