@@ -81,7 +81,8 @@ def before_rising(taps: int, references: int) -> int:
 
 def size(taps: int, references: int) -> int:
     """Length of the state: scalars, weights and delay lines."""
-    return before_rising(taps, references) + rising.NUMBERS
+    whole: int = before_rising(taps, references) + rising.NUMBERS
+    return whole
 
 
 def start(s: NDArray[np.float64]) -> None:
