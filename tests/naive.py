@@ -576,13 +576,13 @@ def kwong_johnston(d, E, mu, rate, memory, smallest, largest):
 
 
 def error_power():
-    """The power of the errors of late, each counting for at most a hundred times it."""
+    """The power of the errors before this one, each counting for at most a hundred times it."""
     P = 0.0
 
     def power(e):
         nonlocal P
-        P = P + (min(e * e, 100.0 * P) - P) / 100.0 if P > 0.0 else e * e
-        return P
+        before, P = P, P + (min(e * e, 100.0 * P) - P) / 100.0 if P > 0.0 else e * e
+        return before or np.inf
 
     return power
 

@@ -63,14 +63,14 @@ def agreement(s: Any, at: int, e: float, lagged: float) -> float:
 
     Nothing where the sample before taught nothing. Keeps the error for the next one.
     """
-    power = error_power(s[at + POWER], e)
-    s[at + POWER] = power
+    power = s[at + POWER]  # that before this error: the division does not wait for it
+    s[at + POWER] = error_power(power, e)
     before, last = s[at + BEFORE], s[at + ENERGY]
     fresh = s[at + SINCE] == s[UNLEARNT]
     s[at + BEFORE], s[at + SINCE] = e, s[UNLEARNT]
     if not (fresh and power > 0.0 and last > 0.0):
         return 0.0
-    both: float = (e * before / power) * (lagged / last)
+    both: float = e * ((before / power) * (lagged / last))
     return max(-OUTLIER, min(OUTLIER, both))
 
 

@@ -76,8 +76,9 @@ def descend(p, s, u, n, e, energy, floor, unit):  # type: ignore[no-untyped-def]
     most = LOUD * math.sqrt(s[DESIRED])
     heard = max(-most, min(most, e))
     slope = dot(s, at, s, u, n)
-    s[MISFIT] = error_power(s[MISFIT], heard)
-    agreed = heard * slope / s[MISFIT] if s[MISFIT] > 0.0 else 0.0
+    misfit = s[MISFIT]
+    agreed = heard * (slope / misfit) if misfit > 0.0 else 0.0
+    s[MISFIT] = error_power(misfit, heard)
     step = s[STEP] + p[RATE] * max(-OUTLIER, min(OUTLIER, agreed))
     step = min(max(step, p[SMALLEST]), p[LARGEST])
     s[STEP] = step
