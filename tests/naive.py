@@ -575,12 +575,24 @@ def kwong_johnston(d, E, mu, rate, memory, smallest, largest):
     return gain
 
 
+def error_power():
+    """The power of the errors before this one, each counting for at most a hundred times it."""
+    P = 0.0
+
+    def power(e):
+        nonlocal P
+        before, P = P, P + (min(e * e, 100.0 * P) - P) / 100.0 if P > 0.0 else e * e
+        return before or np.inf
+
+    return power
+
+
 def mathews_xie(d, E, mu, rate, smallest, largest):
-    step, power, left, before = mu, iter(running_power(d)), iter(E), None
+    step, power, left, before = mu, error_power(), iter(E), None
 
     def gain(e, u):
         nonlocal step, before
-        P, below = next(power), next(left)
+        P, below = power(e), next(left)
         if before is not None:
             e1, u1, below1 = before
             step = np.clip(step + rate * e * e1 / P * np.sum(u * u1) / below1, smallest, largest)
@@ -592,14 +604,14 @@ def mathews_xie(d, E, mu, rate, smallest, largest):
 
 def gngd(d, E, average, mu, rate, regulariser):
     """E without the regulariser, and the average energy in the line."""
-    r, power, left, unit, before = regulariser, iter(running_power(d)), iter(E), iter(average), None
+    r, power, left, unit, before = regulariser, error_power(), iter(E), iter(average), None
 
     def gain(e, u):
         nonlocal r, before
-        P, energy, scale = next(power), next(left), next(unit)
+        P, energy, scale = power(e), next(left), next(unit)
         if before is not None:
             e1, u1, below1 = before
-            r -= rate * mu * e * e1 / P * scale * np.sum(u * u1) / below1**2
+            r -= rate * mu * e * e1 / P * min(scale / below1, 4.0) * np.sum(u * u1) / below1
             r = np.clip(r, regulariser, 100.0)
         below = energy + r * scale
         before = e, u, below
@@ -645,7 +657,7 @@ def rls(rows, d, prior, keep=lambda e, q: 1.0, weigh=lambda e, d: 1.0):
         out.append(w @ u)
         e = value - out[-1]
         omega, forgetting = weigh(e, value), keep(e, u @ P @ u)
-        k = P @ u / (forgetting / omega + u @ P @ u)
+        k = omega * (P @ u) / (forgetting + u @ P @ u)
         w = w + k * e
         P = (P - np.outer(k, u @ P)) / forgetting
         P = (P + P.T) / 2
@@ -706,13 +718,13 @@ def normalised(x, d, taps, regulariser, update):
 
 def gradient_step(mu, rate, smallest, largest, memory=None):
     """Benveniste's, or with a memory that of Ang and Farhang-Boroujeny."""
-    step, psi = mu, 0.0
+    step, psi, power = mu, 0.0, error_power()
 
     def update(w, u, e, energy, floor, P, unit):
         nonlocal step, psi
         E, slope = energy + floor, np.sum(psi * u)
         heard = np.clip(e, -3.0 * np.sqrt(P), 3.0 * np.sqrt(P))
-        step = np.clip(step + rate * np.clip(heard * slope / P, -10.0, 10.0), smallest, largest)
+        step = np.clip(step + rate * np.clip(heard * slope / power(heard), -10.0, 10.0), smallest, largest)
         psi = psi + (heard - step * slope) * u / E if memory is None else memory * psi + heard * u / E
         return w + step * e * u / E
 

@@ -79,6 +79,9 @@ class RLS(TransversalFilter):
       1 / (1 - lambda) samples long as ever.
     - Rows that lie 80 dB or more below the level of the last 100,000 samples teach nothing, and in them nothing is
       forgotten: a pause does not let noise drive the weights away. Silence counts as such a pause.
+    - Where the input rises by 30 dB above all its peaks, and the errors so far were no smaller than d, the weights
+      begin anew, and x_0 is the sample that came: what was learnt from the dither of a reference that is switched on
+      late would explode. If that was a spike, P begins once more when it has left the line.
     - Where rounding would make P indefinite all the same, it begins anew and the weights stay (``restarts`` counts).
       An ill-conditioned input is rather a case for `QRRLS`, which holds the same solution to twice the digits.
 
@@ -128,7 +131,7 @@ class RLS(TransversalFilter):
         remember(self.forgetting, self._total)
 
     def _steps(self) -> line.Steps:
-        return line.steps(rls.learn)
+        return line.steps(rls.learn, forget=rls.forget)
 
     def _is_complex(self) -> bool:
         return bool(self._values.get("complex"))
