@@ -27,7 +27,7 @@ from . import pages
 from .run import machine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.figure import Figure
 
@@ -36,6 +36,15 @@ if TYPE_CHECKING:
 TAPS = (8, 16, 32, 64, 128, 256, 512)
 SECONDS = 0.02  # of a single measurement
 ROUNDS = 5
+#: the panels of the picture, by the files in which the filters are
+FAMILIES = {
+    "The gradient family": ("lms", "fourth", "quantile", "sign", "robust"),
+    "Steps that vary": ("variable_step", "gradient_step"),
+    "Sparse plants, affine projection": ("proportionate", "zero_attracting", "affine_projection"),
+    "Least squares": ("rls", "robust_rls", "variable_forgetting", "qr_rls", "window_rls", "lattice", "random_walk"),
+    "Transforms, active control": ("cosine", "frequency", "filtered_x", "secondary_path"),
+    "Recursive": ("recursive",),
+}
 
 
 def filters() -> dict[str, type[Node]]:
@@ -118,26 +127,56 @@ def page(found: dict[str, dict[int, float]]) -> str:
     )
 
 
+def families(names: Iterable[str]) -> dict[str, list[str]]:
+    """The filters of each panel, by the file that they are in; what no panel names is at the end."""
+    left, found = list(names), {}
+    for title, rooms in FAMILIES.items():
+        mine = [name for name in left if (catalog.where(name) or "").removeprefix("filters.") in rooms]
+        found[title] = mine
+        left = [name for name in left if name not in mine]
+    found["Others"] = left
+    return {title: mine for title, mine in found.items() if mine}
+
+
 def picture(found: dict[str, dict[int, float]]) -> Figure:
-    """Time against taps on logarithmic axes, and the slopes one and two."""
+    """Time against taps on logarithmic axes, a panel for each family, and the slopes one and two."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10.0, 8.0), layout="constrained")
-    axes = figure.add_subplot()
-    order = sorted(found, key=lambda name: -found[name][max(found[name])])
-    for k, name in enumerate(order):
-        taps = sorted(found[name])
-        axes.plot(taps, [found[name][n] for n in taps], marker="o", ms=3, lw=1.3, label=name, **line(k))
+    panels = families(found)
+    rows = -(-len(panels) // 2)
+    figure = Figure(figsize=(12.0, 4.2 * rows), layout="constrained")
+    grid = figure.subplots(rows, 2, squeeze=False, sharex=True)
     ends = np.array([TAPS[2], TAPS[-1]], dtype=float)
-    for power, start in ((1, 8.0), (2, 60.0)):
-        axes.plot(ends, start * (ends / ends[0]) ** power, color="k", lw=0.8, alpha=0.6)
-        axes.annotate(f"slope {power}", (ends[1], start * (ends[1] / ends[0]) ** power), fontsize=8)
-    axes.set(xscale="log", yscale="log", xlabel="taps", ylabel="ns a sample", title="Time per sample against taps")
-    axes.set_xticks(TAPS, [str(n) for n in TAPS])
-    axes.minorticks_off()
-    axes.grid(alpha=0.3)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=8, frameon=False)
+    for axes, (title, names) in zip(grid.flat, panels.items(), strict=False):
+        every = [one for name in names for one in found[name].values()]
+        for power, height in ((1, 0.3), (2, 0.5)):  # of the panel, where it begins
+            start = min(every) * (max(every) / min(every)) ** height
+            axes.plot(ends, start * (ends / ends[0]) ** power, color="k", lw=0.8, alpha=0.5, ls=":")
+            axes.annotate(f"slope {power}", (ends[0], start), fontsize=8, va="center", ha="right", alpha=0.7)
+        for k, name in enumerate(sorted(names, key=lambda name: -found[name][max(found[name])])):
+            taps = sorted(found[name])
+            axes.plot(taps, [found[name][n] for n in taps], marker="o", ms=3, lw=1.3, label=name, **line(k))
+        axes.set(xscale="log", yscale="log", ylim=(0.8 * min(every), max(every) * (max(every) / min(every)) ** 0.6))
+        axes.set_title(title, loc="left", fontsize=11)
+        axes.set_xticks(TAPS, [str(n) for n in TAPS])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+        axes.legend(loc="upper left", ncols=2, fontsize=8, framealpha=1.0)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    figure.supxlabel("taps", fontsize=11)
+    figure.supylabel("ns a sample", fontsize=11)
     return figure
+
+
+def read(text: str) -> dict[str, dict[int, float]]:
+    """What a page of before says, to draw it anew."""
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in text.splitlines() if row.startswith("|")]
+    taps = [int(head.split()[0]) for head in rows[0] if head.endswith("taps")]
+    return {
+        row[0].strip("`"): {n: float(cell.replace(",", "")) for n, cell in zip(taps, row[1:], strict=False) if cell}
+        for row in rows[2:]
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -146,7 +185,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, default=Path("docs"), metavar="DIR", help="by default docs/")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="some filters alone")
     parser.add_argument("--taps", nargs="+", type=int, default=TAPS, metavar="N")
+    parser.add_argument("--redraw", action="store_true", help="measure nothing: draw what filter-costs.md says")
     asked = parser.parse_args(argv)
+    if asked.redraw:
+        picture(read((asked.output / "filter-costs.md").read_text())).savefig(
+            asked.output / "filter-costs.png", dpi=110
+        )
+        return 0
     known = filters()
     names = asked.only or list(known)
     if unknown := [name for name in names if name not in known]:

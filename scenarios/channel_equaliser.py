@@ -208,6 +208,8 @@ def picture(result: Story, path: Path) -> None:
     figure = Figure(figsize=(11.0, 8.0), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(2, 3, height_ratios=(1.0, 1.05))
+    left = " and ".join(one for one in NOISE if one != result.name)
+    figure.suptitle(f"{result.name} through the channel, before and after ({left}: in the table)")
     points, begun = sm.constellation(result.name).points, result.taken_over
     late = slice(-3000, None)
     shown = (

@@ -85,7 +85,9 @@ class Bank:
         """What a node tells (``value``, ``weights``, ...) the bank tells of every row: an array, rows first."""
         if name.startswith("_") or not isinstance(getattr(type(self._one), name, None), property):
             raise AttributeError(f"a bank of {type(self._one).__name__} has no attribute {name!r}")
-        return np.array([getattr(self[row], name) for row in range(len(self))])
+        told = np.array([getattr(self[row], name) for row in range(len(self))])
+        told.flags.writeable = False  # a copy: writing to it would change nothing
+        return told
 
     def run(self, *signals: ArrayLike, **more: Any) -> Array:
         """A block of each row: the arguments of the node's own ``run``, of shape (k, T), or (T,) for all rows alike.

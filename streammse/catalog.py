@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .scalar import misnamed
+
 if TYPE_CHECKING:
     from .node import Node
 
@@ -127,8 +129,8 @@ def where(name: str) -> str | None:
 
 
 def get(name: str) -> type[Node]:
-    """The class of an algorithm; ValueError names what there is when there is no such name."""
+    """The class of an algorithm; ValueError says what is near when there is no such name."""
     if name not in _WHERE:
-        raise ValueError(f"unknown algorithm {name!r}: expected one of {', '.join(_WHERE)}")
+        raise ValueError(misnamed("algorithm", name, _WHERE, "NLMS, RLS, MSE or ETS"))
     found: type[Node] = getattr(import_module(f"streammse.{_WHERE[name]}"), name)
     return found

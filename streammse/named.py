@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from . import catalog
-from .node import Predictor
+from . import catalog, losses
+from .losses import Loss
+from .node import Predictor, open_loop
+from .scalar import letters, misnamed
 
 #: rooms of the catalogue in which there are models of a series
 _ROOMS = ("forecast.", "filters.")
 #: names that people use, and what they are called here; the first one that is there counts
 _ALIASES = {"ets": ("AutoETS", "HoltWinters"), "ar-rls": ("ARLS",)}
+#: what filters are called in papers, where a search by letters would lead elsewhere
+_SHORT = {"fxlms": "FilteredXLMS", "fxnlms": "FilteredXNLMS", "apa": "AffineProjection", "ap": "AffineProjection"}
+_SUCH = {"model": "naive, ets, theta, ar-rls or nlms", "filter": "nlms, rls, affine-projection or huber-lms"}
 _WORDS = {"none": None, "true": True, "false": False}
 
 
@@ -41,7 +45,7 @@ def models(text: str) -> dict[str, Predictor]:
     Raises
     ------
     ValueError
-        When there is no such model (it says which there are), or a parameter cannot be.
+        When there is no such model (it names the nearest), or a parameter cannot be.
     """
     words = _split(text, ",")
     if not all(words):
@@ -92,6 +96,9 @@ def _model(word: str, rooms: tuple[str, ...] = _ROOMS, more: Mapping[str, Any] =
         else:
             given.append(_value(setting))
     try:
+        named = {
+            key: _loss(value) if key == "loss" and isinstance(value, str) else value for key, value in named.items()
+        }
         made: Predictor = cls(*given, **named)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{word}: {error}") from None
@@ -99,8 +106,11 @@ def _model(word: str, rooms: tuple[str, ...] = _ROOMS, more: Mapping[str, Any] =
 
 
 def _is_model(name: str, rooms: tuple[str, ...] = _ROOMS) -> bool:
-    """Whether it predicts: a model of a series, an adaptive filter."""
-    return (catalog.where(name) or "").startswith(rooms) and issubclass(catalog.get(name), Predictor)
+    """Whether it predicts: a model of a series, an adaptive filter whose error is d - y."""
+    if not (catalog.where(name) or "").startswith(rooms):
+        return False
+    cls = catalog.get(name)
+    return issubclass(cls, Predictor) and not cls._closed_loop
 
 
 def _is_ensemble(name: str) -> bool:
@@ -114,7 +124,8 @@ def adaptive_filter(text: str, **more: Any) -> Predictor:
     Raises
     ------
     ValueError
-        When there is no such filter (it says which there are), or a parameter cannot be.
+        When there is no such filter (it names the nearest), or it works in a closed loop alone, or a parameter cannot
+        be.
     """
     return _model(text, ("filters.",), more)
 
@@ -122,20 +133,46 @@ def adaptive_filter(text: str, **more: Any) -> Predictor:
 def _class(name: str, rooms: tuple[str, ...] = _ROOMS) -> Any:
     if name in catalog.names() and _is_model(name, rooms):
         return catalog.get(name)
-    letters = name.lower().replace("-", "").replace("_", "")
+    plain = letters(name)
     for alias, candidates in _ALIASES.items():
-        if alias.replace("-", "") == letters and rooms == _ROOMS:
+        if letters(alias) == plain and rooms == _ROOMS:
             for one in candidates:
                 if catalog.where(one):
                     return catalog.get(one)
-    for one in catalog.names():
-        if one.lower() == letters and _is_model(one, rooms):
-            return catalog.get(one)
-    there = model_names(rooms)
-    close = difflib.get_close_matches(name.lower(), there, 1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    found = spelled(name)
+    if found is not None and _is_model(found, rooms):
+        return catalog.get(found)
+    if found is not None and issubclass(cls := catalog.get(found), Predictor):
+        try:
+            open_loop(cls)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
     kind = "model" if rooms == _ROOMS else "filter"
-    raise ValueError(f"unknown {kind} {name!r}: expected one of {', '.join(there)}{hint}")
+    raise ValueError(misnamed(kind, name, model_names(rooms), _SUCH[kind]))
+
+
+def spelled(name: str) -> str | None:
+    """The algorithm of the catalogue that somebody means, however its name is spelled; None where there is none."""
+    plain = letters(name)
+    return _SHORT.get(plain) or next((one for one in catalog.names() if letters(one) == plain), None)
+
+
+def _loss(text: str) -> Loss:
+    """A loss as somebody types it: ``huber``, ``huber(1.5)`` or ``huber(delta=1.5)``."""
+    name, _, inside = text.removesuffix(")").partition("(")
+    there = [one for one in losses.__all__ if isinstance(getattr(losses, one), Loss)]
+    known = next((one for one in there if letters(one) == letters(name.strip())), None)
+    if known is None:
+        raise ValueError(f"unknown loss {name.strip()!r}: expected one of {', '.join(there)}")
+    values, named = [], {}
+    for part in inside.split(",") if inside else ():
+        key, equals, value = part.rpartition("=")
+        if equals:
+            named[key.strip()] = float(value)
+        else:
+            values.append(float(value))
+    found: Loss = getattr(losses, known)(*values, **named)
+    return found
 
 
 def _value(text: str) -> Any:

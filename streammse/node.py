@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, wraps
 from operator import is_
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, cast, dataclass_transform
@@ -30,6 +30,23 @@ Index = tuple[int | slice, float, float]
 
 #: parameters, the size of the state, and the header of a snapshot that says both
 Told = tuple[tuple[Any, ...], int, bytes]
+
+
+def _read_only(told: property) -> property:
+    """The same property, whose arrays cannot be written to: they are copies, and writing would change nothing."""
+    get = told.fget
+    if get is None or "Array" not in str(get.__annotations__.get("return", "Array")):
+        return told
+
+    @wraps(get)
+    def getter(node: Any) -> Any:
+        found = get(node)
+        if isinstance(found, np.ndarray):
+            found = found.view()
+            found.flags.writeable = False
+        return found
+
+    return property(getter, told.fset, told.fdel, told.__doc__)
 
 
 class _Update:
@@ -127,6 +144,9 @@ class Node:
                     found[name] = found[name].with_default(value)
                     setattr(base, name, found[name])
         found = {name: one for name, one in found.items() if name not in cls._omits}
+        for name, value in list(vars(cls).items()):
+            if isinstance(value, property) and not name.startswith("_"):
+                setattr(cls, name, _read_only(value))
         cls._params = found
         cls._fields = tuple(found)
         cls._slots = {name: k if one.slot is None else one.slot for k, (name, one) in enumerate(found.items())}
@@ -486,6 +506,9 @@ def same_length(a: Array, b: Array, a_name: str, b_name: str, rows: int | None =
 class Predictor(Node):
     """A node whose output is computed before the desired sample is learnt, so that ``d - y`` is an honest error."""
 
+    #: whether what it takes for d is an error that its own outputs have changed: then ``d - y`` says nothing
+    _closed_loop: ClassVar[bool] = False
+
     update: Callable[..., float] = _Update(  # type: ignore[assignment]
         "``update(x, d) -> y``; d left out, None or NaN: give the output, learn nothing."
     )
@@ -524,6 +547,25 @@ class Predictor(Node):
             ds = signal(d, "d", rows=rows, in_complex=in_complex)
         same_length(xs, ds, "x", "d", rows)
         return xs, ds
+
+
+def adaptive_filter(value: Any, asked: str) -> Predictor:
+    """An adaptive filter whose error is ``d - y``, or a TypeError: ``asked``, what was expected, and what came."""
+    if isinstance(value, type) and issubclass(value, Node):
+        raise TypeError(f"{asked} a filter such as {value.__name__}(), got the class")
+    if not isinstance(value, Predictor) or hasattr(value, "forecast"):
+        raise TypeError(f"{asked} an adaptive filter such as NLMS(taps=32), got {value!r}")
+    open_loop(type(value))
+    return value
+
+
+def open_loop(cls: type[Predictor]) -> None:
+    """Refuse a filter that works only in a closed loop, where recorded signals are to be filtered."""
+    if cls._closed_loop:
+        raise TypeError(
+            f"{cls.__name__} hears its own output: its d is the error microphone, not a desired sample; "
+            "sm.active_control runs it"
+        )
 
 
 class Estimator(Node):

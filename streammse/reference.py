@@ -9,44 +9,96 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from . import catalog
+from .node import Node
 
 if TYPE_CHECKING:
-    from .node import Node
+    from collections.abc import Collection
 
 _SECTIONS = ("Parameters", "Raises", "Notes", "References", "Examples", "Attributes")
+
+#: what stands in another room and is an adaptive filter all the same
+_BESIDE = {"filters": ("EchoCanceller", "LatticeNotch", "AdaptiveNotch", "CMA", "DecisionDirected")}
+
+#: symbols that stand in many equations of a room without a word
+_SYMBOLS = {
+    "filters": (
+        ("n, t", "the sample; where costs are told, n is the number of weights and m that of inputs"),
+        ("x(n)", "the input: in $w^T x(n)$ the last `taps` samples of it, newest first"),
+        ("d(n), y(n), e(n)", "the desired sample, the output, and the error $d(n) - y(n)$ before $d(n)$ is learnt"),
+        ("w(n)", "the weights; $y(n) = w(n)^T x(n)$ unless another equation says how y is made"),
+        (r"\mu", "the step size, `mu`"),
+        (r"\delta(n)", "`regulariser` times the running average of what it is added to"),
+        (r"\sigma_d^2(n)", "the running average of $d(n)^2$"),
+        (r"\lambda", "`forgetting`: what the past weighs after a sample"),
+        (r"P(n)", "least squares and Kalman: the inverse correlation, or the covariance of the weights or the state"),
+        (r"\hat{\ }", "an estimate; $^T$ transposed, $^*$ conjugate, $^H$ both"),
+    )
+}
+_SHARED = 6  # an attribute of so many algorithms is told once, on top: the commonest of its meanings
 
 
 def page(room: str) -> str:
     """The page in Markdown."""
     names = [name for name in catalog.names() if (catalog.where(name) or "").split(".")[0] == room]
+    names += _BESIDE.get(room, ())
     title = f"# Reference: {room}"
     words = "Written from the docstrings by `python -m streammse.reference {room}`; `help(sm.{name})` says more."
     contents = ", ".join(f"[{name}](#{name.lower()})" for name in names)
-    blocks = [
-        title,
-        words.format(room=room, name=names[0]),
-        contents,
-        *(entry(name, catalog.get(name)) for name in names),
-    ]
-    return "\n\n".join(blocks) + "\n"
+    blocks = [title, words.format(room=room, name=names[0]), contents]
+    if room in _SYMBOLS:
+        rows = [f"| ${tex}$ | {meaning} |" for tex, meaning in _SYMBOLS[room]]
+        blocks.append("\n".join(["| symbol | unless said otherwise |", "|---|---|", *rows]))
+    told = Counter(one for name in names for one in attributes(catalog.get(name)).items())
+    commonest = {name: (name, text) for (name, text), _ in reversed(told.most_common())}
+    shared = {one for one in commonest.values() if told[one] >= _SHARED}
+    if shared:
+        rows = [f"| `{name}` | {text} |" for name, text in sorted(shared)]
+        blocks.append("\n".join(["| attribute | of those that name it |", "|---|---|", *rows]))
+    return "\n\n".join([*blocks, *(entry(name, catalog.get(name), shared) for name in names)]) + "\n"
 
 
-def entry(name: str, cls: type[Node]) -> str:
-    """One algorithm."""
+def attributes(cls: type[Node]) -> dict[str, str]:
+    """What can be read of a node beside its parameters, with the first paragraph of what is said of it."""
+    common = set(dir(Node))
+    found = {
+        name: one
+        for name in dir(cls)
+        if not name.startswith("_") and name not in common and isinstance(one := getattr(cls, name), property)
+    }
+    return {name: _plain(_paragraphs(inspect.getdoc(one) or "")[0]) for name, one in found.items()}
+
+
+def entry(name: str, cls: type[Node], shared: Collection[tuple[str, str]] = ()) -> str:
+    """One algorithm; attributes that are told elsewhere are only named."""
     head, sections = _parts(inspect.getdoc(cls) or "")
-    summary, _, rest = head.partition("\n")
-    formulas = re.findall(r"\.\. math::\n\n((?:    .*\n|\n)+)", rest.rstrip() + "\n")
-    blocks = [f"## {name}", _plain(summary)]
-    blocks += ["```math\n" + inspect.cleandoc(one).strip() + "\n```" for one in formulas]
+    blocks = [f"## {name}", *_prose(head)]
     blocks.append("\n".join(["| parameter | default | range | |", "|---|---|---|---|", *_rows(cls)]))
+    own = attributes(cls).items()
+    named = ", ".join(f"`{one[0]}`" for one in own if one in shared)
+    lines = [f"- `{one}`: {text}" for one, text in own if (one, text) not in shared]
+    if named or lines:
+        blocks.append("\n".join([f"Attributes: {named}".rstrip(": ") + (":" if lines else ""), *lines]))
     cost = next((line for line in _paragraphs(sections.get("Notes", "")) if line.startswith("Cost: ")), "")
     blocks.append(" ".join(filter(None, (_plain(cost), f"Worst update: O({cls._worst})."))))
     if "References" in sections:
         blocks.append("\n".join(f"- {_plain(one)}" for one in _sources(sections["References"])))
     return "\n\n".join(blocks)
+
+
+def _prose(head: str) -> list[str]:
+    """What stands before the sections, its equations where they stand: they say what their symbols mean."""
+    blocks = []
+    parts = re.split(r"^\.\. math::\n\n((?:    .*\n|\n)+)", head.rstrip() + "\n", flags=re.MULTILINE)
+    for place, part in enumerate(parts):
+        if place % 2:
+            blocks.append("```math\n" + inspect.cleandoc(part).strip() + "\n```")
+        else:
+            blocks += [_plain(one) for one in _paragraphs(part) if one]
+    return blocks
 
 
 def _parts(text: str) -> tuple[str, dict[str, str]]:

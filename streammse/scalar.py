@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,19 @@ def shown(value: Any) -> str:
     except ValueError:  # an int of more digits than Python writes
         text = f"an integer of {value.bit_length()} bits"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def misnamed(kind: str, name: str, there: Iterable[str], such: str) -> str:
+    """What to say of a name that is not there: those that are nearest, else where to look."""
+    by_letters = {letters(one): one for one in there}
+    close = difflib.get_close_matches(letters(name[:60]), by_letters, 1)
+    told = f"did you mean {by_letters[close[0]]}?" if close else f"expected a name such as {such}."
+    return f"unknown {kind} {shown(name)}: {told} `streammse list` names all"
+
+
+def letters(name: str) -> str:
+    """A name however it is spelled: ``HuberLMS``, ``huber-lms`` and ``huber_lms`` are one."""
+    return name.lower().replace("-", "").replace("_", "")
 
 
 def counted(count: int, what: str) -> str:

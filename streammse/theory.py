@@ -41,6 +41,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +54,7 @@ from .filters.gradient import GradientFilter
 from .kernels import fir
 from .kernels.losses import textbook_unit
 from .node import real_array
+from .scalar import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,19 +115,33 @@ class LearningCurve:
     def __repr__(self) -> str:
         return f"<{self.name}: steady state {self.steady_state:.4g}, misadjustment {self.misadjustment:.3g}>"
 
-    def plot(self, *others: LearningCurve) -> Figure:
+    def plot(self, *others: LearningCurve | str | PathLike[str]) -> Figure:
         """Draw this curve and others beside it, such as the prediction beside the measurement.
+
+        Parameters
+        ----------
+        *others : LearningCurve, or a path
+            Curves to draw beside it; a path (.png, .svg, .pdf) is where the picture is saved.
 
         Returns
         -------
         figure : matplotlib Figure
-            ``figure.savefig("curve.png")`` writes it.
+
+        Raises
+        ------
+        TypeError
+            For anything else.
         """
         from matplotlib.figure import Figure
 
+        beside = [one for one in others if isinstance(one, LearningCurve)]
+        paths = [one for one in others if isinstance(one, (str, PathLike))]
+        if len(beside) + len(paths) < len(others):
+            strange = next(one for one in others if not isinstance(one, (LearningCurve, str, PathLike)))
+            raise TypeError(f"expected learning curves, or a path to save the picture, got {shown(strange)}")
         figure = Figure(figsize=(8.0, 4.5), layout="constrained")
         axes = figure.add_subplot()
-        curves = sorted((self, *others), key=lambda one: one.name.startswith("predicted"))  # predictions on top
+        curves = sorted((self, *beside), key=lambda one: one.name.startswith("predicted"))  # predictions on top
         kinds = list(dict.fromkeys(one.name.split()[-1] for one in curves))
         for one in curves:
             color = f"C{kinds.index(one.name.split()[-1])}"
@@ -137,6 +153,8 @@ class LearningCurve:
         axes.set(yscale="log", xlabel="sample n", ylabel="mean squared error", title="Learning curve")
         axes.legend()
         axes.grid(visible=True, which="major", alpha=0.3)
+        for path in paths:
+            figure.savefig(path, dpi=120)
         return figure
 
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from . import drive
 from ._jit import COMPLEX, VECTOR
+from ._jit.collector import kept_out
 from .banks import Bank
 from .node import Node
 
 _lock = threading.Lock()
 _inside = 0  # how many are inside, in all threads: the collector is one for the process
-_collecting = False
 _froze = False
 
 
@@ -50,34 +50,28 @@ def realtime(*nodes: Node | Bank) -> Iterator[None]:
     """
     for node in nodes:
         _ready(node)
-    _enter()
-    try:
+    with kept_out(), _frozen():
         yield
-    finally:
-        _leave()
 
 
-def _enter() -> None:
-    global _inside, _collecting, _froze  # noqa: PLW0603  one collector, one state of it
+@contextmanager
+def _frozen() -> Iterator[None]:
+    """Inside, what existed before is not looked at."""
+    global _inside, _froze  # noqa: PLW0603  one collector, one state of it
     with _lock:
         if _inside == 0:
             gc.collect()
-            _collecting = gc.isenabled()
             _froze = gc.get_freeze_count() == 0  # what somebody else froze could not be told apart afterwards
-            gc.disable()
             if _froze:
                 gc.freeze()
         _inside += 1
-
-
-def _leave() -> None:
-    global _inside  # noqa: PLW0603
-    with _lock:
-        _inside -= 1
-        if _inside == 0:
-            if _froze:
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0 and _froze:
                 gc.unfreeze()
-            (gc.enable if _collecting else gc.disable)()
 
 
 def _ready(node: Node | Bank) -> None:

@@ -575,12 +575,24 @@ def kwong_johnston(d, E, mu, rate, memory, smallest, largest):
     return gain
 
 
+def error_power():
+    """The power of the errors before this one, each counting for at most a hundred times it."""
+    P = 0.0
+
+    def power(e):
+        nonlocal P
+        before, P = P, P + (min(e * e, 100.0 * P) - P) / 100.0 if P > 0.0 else e * e
+        return before or np.inf
+
+    return power
+
+
 def mathews_xie(d, E, mu, rate, smallest, largest):
-    step, power, left, before = mu, iter(running_power(d)), iter(E), None
+    step, power, left, before = mu, error_power(), iter(E), None
 
     def gain(e, u):
         nonlocal step, before
-        P, below = next(power), next(left)
+        P, below = power(e), next(left)
         if before is not None:
             e1, u1, below1 = before
             step = np.clip(step + rate * e * e1 / P * np.sum(u * u1) / below1, smallest, largest)
@@ -592,14 +604,14 @@ def mathews_xie(d, E, mu, rate, smallest, largest):
 
 def gngd(d, E, average, mu, rate, regulariser):
     """E without the regulariser, and the average energy in the line."""
-    r, power, left, unit, before = regulariser, iter(running_power(d)), iter(E), iter(average), None
+    r, power, left, unit, before = regulariser, error_power(), iter(E), iter(average), None
 
     def gain(e, u):
         nonlocal r, before
-        P, energy, scale = next(power), next(left), next(unit)
+        P, energy, scale = power(e), next(left), next(unit)
         if before is not None:
             e1, u1, below1 = before
-            r -= rate * mu * e * e1 / P * scale * np.sum(u * u1) / below1**2
+            r -= rate * mu * e * e1 / P * min(scale / below1, 4.0) * np.sum(u * u1) / below1
             r = np.clip(r, regulariser, 100.0)
         below = energy + r * scale
         before = e, u, below
@@ -645,7 +657,7 @@ def rls(rows, d, prior, keep=lambda e, q: 1.0, weigh=lambda e, d: 1.0):
         out.append(w @ u)
         e = value - out[-1]
         omega, forgetting = weigh(e, value), keep(e, u @ P @ u)
-        k = P @ u / (forgetting / omega + u @ P @ u)
+        k = omega * (P @ u) / (forgetting + u @ P @ u)
         w = w + k * e
         P = (P - np.outer(k, u @ P)) / forgetting
         P = (P + P.T) / 2
@@ -706,13 +718,13 @@ def normalised(x, d, taps, regulariser, update):
 
 def gradient_step(mu, rate, smallest, largest, memory=None):
     """Benveniste's, or with a memory that of Ang and Farhang-Boroujeny."""
-    step, psi = mu, 0.0
+    step, psi, power = mu, 0.0, error_power()
 
     def update(w, u, e, energy, floor, P, unit):
         nonlocal step, psi
         E, slope = energy + floor, np.sum(psi * u)
         heard = np.clip(e, -3.0 * np.sqrt(P), 3.0 * np.sqrt(P))
-        step = np.clip(step + rate * np.clip(heard * slope / P, -10.0, 10.0), smallest, largest)
+        step = np.clip(step + rate * np.clip(heard * slope / power(heard), -10.0, 10.0), smallest, largest)
         psi = psi + (heard - step * slope) * u / E if memory is None else memory * psi + heard * u / E
         return w + step * e * u / E
 
@@ -961,19 +973,23 @@ def recursive(x, d, taps, poles, mu, filtered, smoothing=(), radius=0.999, weigh
         out = b @ past(x[: t + 1], taps) + a @ past(y, poles)
         us.append(value + (a @ past(us, poles) if filtered else 0.0))
         e = desired - out
-        v = e + np.dot(smoothing, past(es, len(smoothing)))
+        c = -a * 0.9 ** np.arange(1, poles + 1) if smoothing is None else np.asarray(smoothing)
+        v = e + np.dot(c, past(es, len(c)))
         psi = [past(fed, poles), past(us, taps)]
         now = np.array([max(psi[0] @ psi[0], poles * desired**2), psi[1] @ psi[1]])
         energies = energies + (np.where(energies > 1e-280, np.minimum(now, 100 * energies), now) - energies) / (t + 1)
-        full = np.maximum(energies * np.maximum(1, np.array([poles, taps]) / (t + 1)), 0.2 * now)
-        step = mu * v / full[0] * psi[0] if full[0] else 0 * psi[0]
+        full = np.maximum(energies * np.maximum(1, np.array([poles, taps]) / (t + 1)), [one @ one for one in psi])
+        gains = np.divide(mu, full, where=full > 0, out=np.zeros(2))
+        change = gains @ np.abs([psi[0] @ past(y, poles), psi[1] @ past(x[: t + 1], taps)])
+        v = np.copysign(min(abs(v), abs(e) / change), v) if change else v
+        step = v * gains[0] * psi[0]
         share = 1.0
         while np.abs(np.roots(np.r_[1.0, -(a + share * step)])).max() >= radius and share > 2.0**-9:
             share /= 2
         new = a + share * step
         if np.abs(np.roots(np.r_[1.0, -new])).max() >= radius:
             new = a
-        w = np.concatenate([b + mu * v / full[1] * psi[1], new])
+        w = np.concatenate([b + v * gains[1] * psi[1], new])
         fed.append(out + (a @ past(fed, poles) if filtered else 0.0))
         y.append(out)
         es.append(e)

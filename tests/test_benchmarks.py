@@ -262,4 +262,12 @@ def test_growth_comes_out_as_a_page_and_a_picture(tmp_path, monkeypatch, capsys)
     assert (tmp_path / "filter-costs.png").stat().st_size > 10_000
     with pytest.raises(SystemExit):
         growth.main(["--only", "MSE"])
+    assert list(growth.read(text)["NLMS"]) == [4, 8, 16]
+    (tmp_path / "filter-costs.png").unlink()
+    assert growth.main(["-o", str(tmp_path), "--redraw"]) == 0
+    assert (tmp_path / "filter-costs.md").read_text() == text
+    assert (tmp_path / "filter-costs.png").stat().st_size > 10_000
+    panels = growth.families(growth.filters())
+    assert sorted(name for mine in panels.values() for name in mine) == sorted(growth.filters())
+    assert max(map(len, panels.values())) <= 16  # more are not told apart
     assert growth.slope({8: 10.0, 16: 20.0, 32: 80.0, 64: 320.0}) == pytest.approx(2.0)

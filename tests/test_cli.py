@@ -489,7 +489,7 @@ def test_list_tells_every_algorithm(tmp_path):
     assert run("list", "nlms", cwd=tmp_path).stdout == one.stdout
     wrong = run("list", "nlsm", cwd=tmp_path)
     assert wrong.returncode == 2
-    assert wrong.stderr.endswith("did you mean NLMS?\n")
+    assert "'nlsm': did you mean NLMS?" in wrong.stderr
     heads = re.findall(r"^# (\w+)$", done.stdout, re.MULTILINE)
     assert heads[:3] == ["denoise", "filters", "metrics"]
     assert len(set(heads)) == len(heads)

@@ -14,6 +14,7 @@ import time
 import tracemalloc
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numba
@@ -21,7 +22,8 @@ import numpy as np
 import pytest
 
 import streammse as sm
-from streammse._jit import kernel, rare, silent
+from streammse import _jit
+from streammse._jit import collector, kernel, rare, silent
 from streammse._jit.instructions import warn
 from streammse.node import Node
 
@@ -312,6 +314,39 @@ def test_realtime_leaves_alone_what_was_off_or_frozen() -> None:
     finally:
         gc.unfreeze()
         gc.enable()
+
+
+def test_whoever_compiles_beside_it_puts_nothing_back_too_soon() -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with collector.kept_out():
+            inside.set()
+            leave.wait(30)
+
+    other = threading.Thread(target=work)
+    other.start()
+    assert inside.wait(30)
+    with sm.realtime():
+        leave.set()
+        other.join(30)
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_nothing_is_collected_while_a_kernel_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = []
+
+    @contextmanager
+    def watched() -> Iterator[None]:
+        with collector.kept_out():
+            states.append(gc.isenabled())
+            yield
+
+    monkeypatch.setattr(_jit, "kept_out", watched)
+    assert kernel(lambda p, s, x, d: 2.0 * x).compiled(np.zeros(1), np.zeros(1), 3.0, 0.0) == 6.0
+    assert states == [False]
+    assert gc.isenabled()
 
 
 def test_realtime_of_several_threads_ends_with_the_last() -> None:

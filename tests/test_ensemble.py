@@ -413,8 +413,9 @@ def test_further_ahead_the_weights_are_those_of_now(cls):
 def test_weights_and_forecasts_are_copies():
     model = sm.BOA([sm.Naive(), sm.RunningMean()]).fit([1.0, 2.0, 4.0])
     before = model.snapshot()
-    model.weights[:] = 7.0
-    model.forecasts[:] = 7.0
+    for told in (model.weights, model.forecasts):
+        told.flags.writeable = True  # by force
+        told[:] = 7.0
     assert model.snapshot() == before
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 import streammse as sm
 
@@ -59,8 +60,9 @@ def test_the_largest_step_is_that_of_elliott_and_nelson(taps: int, delay: int) -
     error, _ = sm.active_control(safe, x, d, path)
     assert attenuation(d, error[-2000:]) > 100.0
     beyond = sm.FilteredXLMS(taps=taps, mu=2.0 * largest, secondary=path)
-    error, _ = sm.active_control(beyond, x, d, path)
-    assert attenuation(d, error[-2000:]) < -60.0
+    with pytest.warns(RuntimeWarning, match="the adaptive filter diverged"):
+        error, _ = sm.active_control(beyond, x, d, path)
+    assert np.abs(error).max() > 10.0 * np.abs(d).max()
     assert np.isfinite(error).all()
 
 
@@ -111,8 +113,9 @@ def test_a_model_wrong_by_more_than_90_degrees_stays_within_the_limit() -> None:
     assert np.abs(output[-1000:]).max() > 2.9
     assert np.isfinite(f.weights).all()
     unlimited = sm.FilteredXNLMS(taps=8, mu=0.05, secondary=[0.0, -1.0])
-    error, output = sm.active_control(unlimited, x, 2.0 * x, [0.0, 1.0])
-    assert np.isfinite(error).all()
+    with pytest.warns(RuntimeWarning, match="the adaptive filter diverged"):
+        error, output = sm.active_control(unlimited, x, 2.0 * x, [0.0, 1.0])
+    assert np.abs(error).max() < 1e8  # without it: 1e99
     assert np.isfinite(output).all()
     right = sm.FilteredXNLMS(taps=8, mu=0.05, secondary=[0.0, 1.0], limit=1.0)  # within reach of half of the noise
     error, output = sm.active_control(right, x, 2.0 * x, [0.0, 1.0])
@@ -227,3 +230,87 @@ def test_a_constant_reference_controls_a_constant() -> None:
     error, output = sm.active_control(f, np.ones(5000), np.full(5000, 3.0), [0.0, 0.5, 0.5])
     assert np.abs(error[-100:]).max() < 1e-9
     np.testing.assert_allclose(output[-100:], -3.0, atol=1e-9)
+
+
+WRONG = {
+    "the sign": {"mu": 0.1, "secondary": [0.0, 0.0, -0.6, -0.2]},
+    "the sign, slowly": {"mu": 0.005, "secondary": [0.0, 0.0, -0.6, -0.2]},
+    "the delay": {"mu": 0.1, "secondary": [0.0, 0.0, 0.0, 0.0, 0.0, 0.6, 0.2]},
+    "the step": {"mu": 1.9, "secondary": [0.0, 0.0, 0.6, 0.2]},
+}
+
+
+def plant(samples: int = 16_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A reference, what arrives of it, and noise that it knows nothing of."""
+    x, v = noise(samples, 2, seed).T
+    return x, np.convolve(x, [0, 0, 0, 0.9, -0.4, 0.2])[:samples], v
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("references", [1, 2])
+def test_a_control_that_diverges_is_noticed(wrong: str, references: int) -> None:
+    x, d, v = plant()
+    row = x if references == 1 else np.column_stack([x, 0.3 * v])
+    f = sm.FilteredXNLMS(taps=16, references=references, **WRONG[wrong])
+    with pytest.warns(RuntimeWarning, match="adaptive filter diverged: .* weights set to zero; check secondary, lower"):
+        error, _ = sm.active_control(f, row, d, [0.0, 0.0, 0.6, 0.2])
+    assert f.diverged >= 1
+    assert np.abs(error).max() < 1e8  # without it: 1e99
+    g = sm.FilteredXNLMS(taps=16, references=references, on_divergence="hold", **WRONG[wrong])
+    with pytest.warns(RuntimeWarning, match="weights set to zero and learning stopped until reset"):
+        error, output = sm.active_control(g, row, d, [0.0, 0.0, 0.6, 0.2])
+    assert g.diverged == 1
+    assert not g.weights.any()
+    assert not output[-100:].any()
+    np.testing.assert_array_equal(error[-100:], d[-100:])
+    h = sm.FilteredXNLMS(taps=16, references=references, on_divergence="raise", **WRONG[wrong])
+    with pytest.raises(FloatingPointError, match="error and its weights grew together; check secondary"):
+        sm.active_control(h, row, d, [0.0, 0.0, 0.6, 0.2])
+
+
+HALF = 8000
+SOUND = {
+    "convergence": lambda x, d, v: (x, d),
+    "the path is louder": lambda x, d, v: (x, np.where(np.arange(x.size) < HALF, d, 30.0 * d)),
+    "noise sets in": lambda x, d, v: (x, d + np.where(np.arange(x.size) < HALF + 100, 0.0, 1e6 * v)),
+    "some noise sets in": lambda x, d, v: (x, d + np.where(np.arange(x.size) < HALF + 100, 0.0, 30.0 * v)),
+    "both fade in": lambda x, d, v: [a * np.geomspace(1e-6, 1.0, x.size) for a in (x, d)],
+    "both fade out under noise": lambda x, d, v: (
+        x * np.geomspace(1.0, 1e-6, x.size),
+        d * np.geomspace(1.0, 1e-6, x.size) + 0.01 * v,
+    ),
+    "a quiet passage": lambda x, d, v: (
+        np.where(abs(np.arange(x.size) - HALF) < 2000, 1e-6 * x, x),
+        np.where(abs(np.arange(x.size) - HALF) < 2000, 1e-6 * d, d) + 0.1 * v,
+    ),
+    "noise grows": lambda x, d, v: (x, d + v * np.geomspace(1e-2, 1.0, x.size)),
+    "noise alone": lambda x, d, v: (x, v),
+    "spikes": lambda x, d, v: (x, d + 300.0 * (np.arange(x.size) % 333 == 0)),
+    "bursts": lambda x, d, v: (x, d * np.where(np.arange(x.size) % 4000 < 50, 100.0, 1.0)),
+}
+
+
+@pytest.mark.parametrize("trial", SOUND)
+@pytest.mark.parametrize("pole", [0.0, 0.9])
+def test_a_sound_control_is_left_alone(trial: str, pole: float) -> None:
+    """Warnings are errors here."""
+    path = [0.0, 0.0, 0.6, 0.2]
+    for seed in range(3):
+        x, _, v = plant(seed=seed)
+        x = lfilter([np.sqrt(1.0 - pole * pole)], [1.0, -pole], x)
+        d = np.convolve(x, [0, 0, 0, 0.9, -0.4, 0.2])[: x.size]
+        x, d = SOUND[trial](x, d, v)
+        for taps, mu in ((16, 0.1), (16, 0.01), (64, 0.3)):
+            f = sm.FilteredXNLMS(taps, mu, secondary=path)
+            sm.active_control(f, x, d, path)
+            assert f.diverged == 0, f
+
+
+def test_a_diverging_control_that_learns_its_path_finds_it_again() -> None:
+    x, d, _ = plant(40_000)
+    path = np.array([0.0, 0.0, 0.6, 0.2])
+    f = sm.OnlineFilteredXNLMS(taps=16, mu=0.05, secondary=-path, nu=1e-7, settle=0)
+    with pytest.warns(RuntimeWarning, match="adaptive filter diverged"):
+        sm.active_control(f, x[:20_000], d[:20_000], path)
+    assert f.diverged >= 1
+    assert np.abs(f.weights).max() < 100.0

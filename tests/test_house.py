@@ -184,6 +184,20 @@ def test_what_a_table_of_the_docs_names_is_there(page: Path) -> None:
     assert not [name for name in sorted(named) if not hasattr(streammse, name)]
 
 
+def test_the_costs_in_the_table_of_filters_are_those_of_the_docstrings() -> None:
+    told = (ROOT / "docs" / "filters.md").read_text().partition("By what matters:")[2].partition("\n\n###")[0]
+    checked = 0
+    for row in (line.split("|")[1:-1] for line in told.splitlines() if line.startswith("| `")):
+        cost = re.match(r" (?:[\d.]+ )?n(?:\^2)?(?= )", row[3])
+        if cost is None or "DCT" in row[0]:  # one formula a docstring would write otherwise
+            continue
+        name = re.findall(r"`(\w+)`", row[0])[0]
+        notes = (inspect.getdoc(catalog.get(name)) or "").partition("Cost:")[2]
+        assert re.search(rf"(?<![\d.]){re.escape(cost[0])}", f" {notes}"), (name, cost[0], notes[:60])
+        checked += 1
+    assert checked >= 7
+
+
 def test_the_reference_of_the_filters_is_what_the_docstrings_say() -> None:
     page = (ROOT / "docs" / "filter-reference.md").read_text()
     assert page == reference.page("filters"), "python -m streammse.reference filters > docs/filter-reference.md"

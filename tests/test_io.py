@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -563,3 +564,20 @@ def test_a_picture_shows_what_there_is(tmp_path):
     with pytest.raises(DataError, match="png"):
         picture(tmp_path / "p.txt", truth, truth)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["p.png", "p.svg"]
+
+
+def test_what_is_left_open_at_exit_is_closed_without_a_word(tmp_path):
+    """Where something keeps the main module, its names go after those of the package: nothing may need them then."""
+    code = """
+import ctypes, sys
+import streammse as sm
+from streammse import io
+letters = io.Letters("dead.ndjson")
+source = io.source("in.csv", "v", letters=letters)
+runner = sm.Runner(sm.Smoother(), source, io.sink("out.csv", source), checkpoint="state/")
+runner.begin()
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(sys.modules["__main__"]))
+"""
+    (tmp_path / "in.csv").write_text("t,v\n1,2\n2,3\n")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == ""

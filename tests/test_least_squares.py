@@ -198,12 +198,18 @@ def huber(c: float, memory: float):
     beyond = math.erfc(c / math.sqrt(2))
     share = 1 - beyond - c * math.sqrt(2 / math.pi) * math.exp(-c * c / 2) + c * c * beyond
     scale = size = k = 0.0
+    squares: list[float] = []
 
     def weigh(e: float, d: float) -> float:
         nonlocal scale, size, k
+        if len(squares) < 3:
+            squares.append(d * d)
+            scale = size = float(np.median(squares))
+            k = len(squares)
+            return 0.0
         k = min(k + 1, memory)
-        size = size + (min(d * d, c * c * size) / share - size) / k if size else d * d
-        scale = scale + (min(e * e, c * c * max(scale, 1e-8 * size)) / share - scale) / k if scale else e * e
+        size += (min(d * d, c * c * size) / share - size) / k
+        scale += (min(e * e, c * c * max(scale, 1e-8 * size)) / share - scale) / k
         return min(1.0, c * math.sqrt(max(scale, 1e-8 * size)) / abs(e))
 
     return weigh
@@ -217,6 +223,20 @@ def test_the_robust_one_is_its_twin() -> None:
     y, w = naive.rls(rows, d, prior(x[:, None], 5), keep=lambda e, q: 0.99, weigh=huber(1.2, 40.0))
     np.testing.assert_allclose(f.run(x, d), y, rtol=0, atol=1e-9)
     np.testing.assert_allclose(f.weights, w, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("spoilt", [0, 1, 2, 40])
+def test_the_robust_one_is_robust_from_the_first_row_on(spoilt: int) -> None:
+    """No output beyond what the signals are, and the path is known after as many samples as without the spike."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal(300)
+        d = lfilter(rng.standard_normal(16), [1.0], x) + 0.1 * rng.standard_normal(300)
+        clean, robust = d.copy(), sm.RobustRLS(16)
+        d[spoilt::97] += 1000.0
+        y = robust.run(x, d)
+        assert np.abs(y).max() < 2.0 * np.abs(clean).max()
+        assert np.std((clean - y)[150:]) < 0.5
 
 
 def test_outliers_in_a_row_do_little() -> None:

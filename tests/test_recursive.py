@@ -8,6 +8,7 @@ from scipy import optimize, signal
 
 import streammse as sm
 from streammse.filters.recursive import RecursiveFilter, stepped_up
+from streammse.kernels import recursive as k
 
 from . import naive
 
@@ -36,6 +37,10 @@ def test_the_gradient_ones_are_their_slow_twin(taps: int, poles: int) -> None:
     assert f.shortened > 0
     f = sm.SHARF(taps, poles, mu=0.1, smoothing=[-0.5, 0.2])
     y, w = naive.recursive(x, d, taps, poles, 0.1, False, smoothing=[-0.5, 0.2])
+    np.testing.assert_allclose(f.run(x, d), y, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(f.weights, w[-1], rtol=1e-8, atol=1e-10)
+    f = sm.SHARF(taps, poles, mu=0.1)
+    y, w = naive.recursive(x, d, taps, poles, 0.1, False, smoothing=None)
     np.testing.assert_allclose(f.run(x, d), y, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(f.weights, w[-1], rtol=1e-8, atol=1e-10)
 
@@ -138,9 +143,156 @@ def test_sharf_converges_where_its_condition_holds_only() -> None:
     y = smoothed.run(x, d)
     assert np.mean((d - y)[-5000:] ** 2) < 1e-6 * np.mean(d**2)
     np.testing.assert_allclose(smoothed.denominator, a, atol=1e-3)
-    bare = sm.SHARF(taps=1, poles=2, mu=0.02)
+    bare = sm.SHARF(taps=1, poles=2, mu=0.02, smoothing=())
     y = bare.run(x, d)
     assert np.mean((d - y)[-5000:] ** 2) > 1e-2 * np.mean(d**2)
+    following = sm.SHARF(taps=1, poles=2, mu=0.02)
+    y = following.run(x, d)
+    assert np.mean((d - y)[-5000:] ** 2) < 1e-6 * np.mean(d**2)
+
+
+def pair(*polar: float) -> np.ndarray:
+    """Poles at these radii and angles, and at their conjugates."""
+    one = np.array(polar).reshape(-1, 2)
+    up = one[:, 0] * np.exp(1j * one[:, 1])
+    return np.poly(np.r_[up, up.conj()]).real
+
+
+PLANTS = {
+    "resonance": ([1.0], [1.0, -1.6, 0.8]),
+    "narrow": ([0.1], [1.0, -1.85, 0.95]),
+    "real": ([1.0, 0.3, -0.2], np.poly([0.9, -0.5])),
+    "third": ([1.0, 0.4, 0.2], np.convolve(pair(0.64, 0.67), [1.0, -0.8])),
+    "fourth": ([1.0, -0.5, 0.3, 0.1], pair(0.9, 0.5, 0.85, 1.8)),
+    "butterworth": signal.butter(4, 0.3),
+}
+
+
+def trial(plant: str, colour: float, seed: int = 0, noise: float = 0.0, samples: int = 20_000):
+    """Numbers of taps and poles, an input of unit power, and what the plant makes of it, with noise beside it."""
+    rng = np.random.default_rng(seed)
+    b, a = PLANTS[plant]
+    x = signal.lfilter([np.sqrt(1.0 - colour**2)], [1.0, -colour], rng.standard_normal(samples))
+    d = signal.lfilter(b, a, x)
+    return (len(a), len(a) - 1), x, d + noise * d.std() * rng.standard_normal(samples)
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("colour", [0.0, 0.9])
+@pytest.mark.filterwarnings("ignore:the adaptive filter diverged")
+def test_no_step_makes_the_output_run_away(plant: str, colour: float) -> None:
+    """Whatever mu is: poles that race about, weights that overshoot."""
+    for noise in (0.0, 0.3):
+        order, x, d = trial(plant, colour, noise=noise, samples=8000)
+        for mu in (0.2, 0.5, 0.8, 1.0):
+            for f in (sm.OutputError(*order, mu=mu), sm.SHARF(*order, mu=mu), sm.SHARF(*order, mu=mu, smoothing=())):
+                y = f.run(x, d)
+                assert np.abs(y).max() < 1500.0 * d.std()
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("colour", [0.0, 0.9])
+def test_the_defaults_serve_ordinary_plants(plant: str, colour: float) -> None:
+    """Warnings are errors: nothing diverged either. What is left is the slow end of a gradient, as measured."""
+    slow = {"fourth": 0.04, "third": 0.01, "narrow": 0.01}.get(plant, 0.005)
+    for seed in range(3):
+        order, x, d = trial(plant, colour, seed, samples=40_000)
+        for cls in (sm.OutputError, sm.SHARF):
+            y = cls(*order).run(x, d)
+            assert np.mean((d - y)[-5000:] ** 2) < slow * np.mean(d**2), cls
+        y = sm.GaussNewtonIIR(*order).run(x, d)
+        assert np.mean((d - y)[5000:6000] ** 2) < 1e-3 * np.mean(d**2)
+
+
+def test_the_first_rows_went_through_other_poles_and_are_forgotten_sooner() -> None:
+    """With a memory without end from the first sample on it would stay where they led it."""
+    for plant in PLANTS:
+        order, x, d = trial(plant, 0.0, noise=0.3, samples=10_000)
+        clean = trial(plant, 0.0, samples=10_000)[2]
+        for cls in (sm.GaussNewtonIIR, sm.SteiglitzMcBride):
+            y = cls(*order, forgetting=1.0).run(x, d)
+            assert np.mean((clean - y)[-2000:] ** 2) < 0.01 * np.mean(clean**2), (cls, plant)
+
+
+def bold(policy: str) -> tuple[sm.SHARF, np.ndarray, np.ndarray]:
+    """A step far too long for so much noise."""
+    order, x, d = trial("fourth", 0.0, 3, noise=1.0)
+    return sm.SHARF(*order, mu=0.5, on_divergence=policy), x, d
+
+
+def test_a_divergence_is_noticed_and_answered() -> None:
+    f, x, d = bold("raise")
+    with pytest.raises(FloatingPointError, match="diverged: its error outgrew the signal"):
+        f.run(x, d)
+    assert (f._s == f.clone()._s).all()
+    f, x, d = bold("hold")
+    with pytest.warns(RuntimeWarning, match="learning stopped until reset"):
+        f.run(x, d)
+    assert f.diverged == 1
+    held = f.weights
+    f.run(x, d)
+    np.testing.assert_array_equal(f.weights, held)
+    f.weights = np.zeros_like(held)
+    f.run(x[:100], d[:100])
+    assert (f.weights != 0.0).any()
+    f, x, d = bold("reset")
+    with pytest.warns(RuntimeWarning, match="it begins again") as told:
+        f.run(x, d)
+    assert len(told) == 1
+    assert f.diverged > 1
+    f.reset()
+    with pytest.warns(RuntimeWarning, match="it begins again"):
+        at = next(n for n in range(x.size) if (f.update(x[n], d[n]), f.diverged)[1])
+    assert not f.numerator.any()
+    assert farthest(f) <= 0.5
+    f.mu = 0.02
+    y = f.run(x[at + 1 :], d[at + 1 :])
+    clean = trial("fourth", 0.0, 3)[2]
+    assert np.mean((clean[-3000:] - y[-3000:]) ** 2) < 0.3 * np.mean(clean**2)
+
+
+@pytest.mark.parametrize("f", [sm.OutputError(starts=3), sm.SHARF(smoothing=(-0.5,)), sm.EquationError()], ids=repr)
+def test_what_knew_no_divergence_is_read_and_goes_on(f: RecursiveFilter) -> None:
+    x, d = plant(2000, 0.1)
+    f.run(x[:1000], d[:1000])
+    rows = f.s.reshape(f._starts(), -1)
+    old = np.delete(rows, range(8, 14), axis=1)
+    old[:, 7] = 0.0
+    now = f.clone()
+    now.s[:] = now._migrate(1, old.ravel())
+    np.testing.assert_array_equal(now.run(x[1000:], d[1000:]), f.run(x[1000:], d[1000:]))
+    with pytest.raises(ValueError, match="layout 1"):
+        f._migrate(1, old.ravel()[1:])
+
+
+def test_one_start_of_several_diverges_without_a_word() -> None:
+    order, x, d = trial("fourth", 0.0, 3, noise=1.0)
+    f = sm.SHARF(*order, mu=0.5, starts=3, on_divergence="raise")
+    y = f.run(x, d)
+    rows = f.s.reshape(3, -1)
+    assert rows[:, k.DIVERGED].sum() >= 1
+    assert np.abs(y).max() < 1500.0 * d.std()
+
+
+@pytest.mark.parametrize("cls", EVERY)
+@pytest.mark.parametrize("change", ["d up", "d down", "both down", "the plant turns over", "spike", "gone"])
+def test_a_sound_filter_is_left_alone(cls: type[RecursiveFilter], change: str) -> None:
+    """Levels that leap by 120 dB, a plant that becomes another, a spike of a million: no divergence (warnings fail)."""
+    order, x, d = trial("resonance", 0.0, 1, samples=16_000)
+    later = slice(8000, None)
+    if change == "both down":
+        x[later] *= 1e-6
+    if change in {"d up", "d down", "both down"}:
+        d[later] *= 1e6 if change == "d up" else 1e-6
+    if change == "the plant turns over":
+        d[later] *= -1.0
+    if change == "spike":
+        x[8000] = 1e6
+    if change == "gone":
+        d[later] = np.random.default_rng(2).standard_normal(8000)
+    f = cls(*order)
+    f.run(x, d)
+    assert f.diverged == 0
 
 
 @pytest.mark.parametrize("cls", EVERY)
@@ -165,14 +317,14 @@ def test_no_pole_leaves_its_circle(cls: type[RecursiveFilter], radius: float) ->
 
 def test_the_step_down_recursion_is_the_circle() -> None:
     """Random polynomials of known reflection coefficients, and those of roots on either side of the circle."""
-    from streammse.kernels import recursive as k
-
     rng = np.random.default_rng(6)
     for _ in range(200):
         n = int(rng.integers(1, 9))
         c = np.r_[1.0, stepped_up(rng.uniform(-1.2, 1.2, n))]
-        s = np.r_[-c[1:][::-1], np.zeros(n)]
-        assert k.inside(s, 0, n, 0.95, n) == (np.abs(np.roots(c)).max() < 0.95)
+        a = -c[1:][::-1]
+        step = rng.standard_normal(n)
+        s = np.r_[a - 0.25 * step, step, np.zeros(n)]
+        assert k.inside(s, 0, n, 0.95, 2 * n, n, 0.25) == (np.abs(np.roots(c)).max() < 0.95)
 
 
 @pytest.mark.parametrize("cls", EVERY)

@@ -282,7 +282,7 @@ def test_a_signal_while_a_pipe_is_silent_and_the_stream_that_goes_on(tmp_path):
     assert at_size(process, tmp_path, "out.csv", 5)
     process.send_signal(signal.SIGTERM)
     begun = time.monotonic()
-    assert process.wait(30) == 143
+    assert process.wait(30) == 143, process.stderr.read()
     assert time.monotonic() - begun < 2.0
     process.communicate()
     process = start(*arguments, cwd=tmp_path, stdin=subprocess.PIPE)

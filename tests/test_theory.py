@@ -366,7 +366,9 @@ def test_plot_and_words(tmp_path) -> None:
         "measured LMS",
         "Wiener filter",
     }
-    figure.savefig(tmp_path / "curve.png")
+    predicted.plot(tmp_path / "curve.png")
+    with pytest.raises(TypeError, match="expected learning curves, or a path to save the picture, got 3"):
+        predicted.plot(3)
     assert (tmp_path / "curve.png").stat().st_size > 10_000
     assert repr(predicted).startswith("<predicted LMS: steady state 0.1")
     assert predicted.excess == pytest.approx(predicted.misadjustment * predicted.minimum)

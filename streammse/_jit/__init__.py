@@ -31,6 +31,7 @@ from types import FunctionType
 from typing import Any
 
 from . import complaints
+from .collector import kept_out
 
 SCALAR = "f8(f8[::1],f8[::1],f8,f8)"
 VECTOR = "f8(f8[::1],f8[::1],f8[::1],f8)"
@@ -191,9 +192,13 @@ class Step:
 
 
 def _compile(made: Any, py_func: Callable[..., Any], signature: Any) -> None:
-    """Compile; for a user's function that does not, one line in the place of numba's many."""
+    """Compile; for a user's function that does not, one line in the place of numba's many.
+
+    Of what a compiler makes most lasts until its end, and in looking for the rest a tenth of the time would go.
+    """
     try:
-        made.compile(signature)
+        with kept_out():
+            made.compile(signature)
     except Exception as error:
         told = complaints.translated(py_func, error)
         if told is None:

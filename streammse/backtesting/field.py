@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ..forecast.base import SEEN, Forecaster
-from ..node import Node, Predictor
+from ..node import Node, Predictor, open_loop
 from .guests import Guest, invite, name_of
 from .loop import FILTER, GIVEN, OWN, ROLLED, VECTOR
 
@@ -117,6 +117,7 @@ def _contestant(model: Any, name: str | None) -> Contestant:
     if isinstance(model, Node):
         if not isinstance(model, Predictor):
             raise TypeError(f"{model!r} does not forecast: expected a forecaster, a filter or a kernel that predicts")
+        open_loop(type(model))
         if model._is_complex():
             raise TypeError(f"a backtest takes models of real series, got {model!r}, which is complex")
         return Contestant(name or repr(model), model)

@@ -22,7 +22,7 @@ def list_(
 
         known = catalog.names()
         if names:
-            for name in [_known(name, known) for name in names]:
+            for name in [_known(name) for name in names]:
                 print(_card(name, catalog.get(name)))  # noqa: T201
             return
         rooms: dict[str, list[str]] = {"denoise": [], "filters": [], "metrics": []}
@@ -38,16 +38,15 @@ def list_(
                 print(_card(name, catalog.get(name), shared))  # noqa: T201
 
 
-def _known(name: str, known: list[str]) -> str:
-    """The algorithm by this name, however its letters are written."""
-    import difflib
+def _known(name: str) -> str:
+    """The algorithm by this name, however it is spelled."""
+    from .. import catalog
+    from ..named import spelled
 
-    by_letters = {one.lower(): one for one in known}
-    if name.lower() not in by_letters:
-        close = difflib.get_close_matches(name.lower(), by_letters, 1)
-        hint = f"; did you mean {by_letters[close[0]]}?" if close else ""
-        raise RefusedError(f"unknown algorithm {name!r}: expected one of {', '.join(known)}{hint}")
-    return by_letters[name.lower()]
+    try:
+        return spelled(name) or catalog.get(name).__name__
+    except ValueError as error:
+        raise RefusedError(str(error)) from None
 
 
 def _parameters(cls: type[Node]) -> list[str]:

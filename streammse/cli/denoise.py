@@ -318,13 +318,14 @@ def _by_filter(text: str, source: Source, others: list[str]) -> Node:
     """A canceller by the filter that was named."""
     from .. import catalog
     from ..named import adaptive_filter
+    from ..scalar import counted
 
     if others:
         raise RefusedError(f"with --filter the parameters stand behind its name, as in {text}:mu=0.1; got {others[0]}")
     try:
         made = adaptive_filter(text, references=source.references)
         if made._inputs() != source.references:
-            raise RefusedError(f"{text} takes one reference, got {source.references}")
+            raise RefusedError(f"{text} takes {counted(made._inputs(), 'reference')}, got {source.references}")
         return catalog.get("FilterCanceller")(made)
     except (ValueError, TypeError) as error:
         raise RefusedError(str(error)) from None

@@ -34,7 +34,7 @@ def warmup(
     everybody may read and only you may write to, and it serves read-only, on the same kind of CPU.
     """
     with clean_end():
-        from .. import catalog, named, warm
+        from .. import named, warm
         from .._jit import cache
         from ..io import TEXT
 
@@ -53,8 +53,7 @@ def warmup(
                 raise RefusedError(f"--text is {' or '.join(TEXT)}, got {text}")
             wanted = [warm.Piece(text, lambda: warm.for_text(text))]
         else:
-            known = catalog.names()
-            wanted = warm.pieces([_known(name.replace("-", ""), known) for name in names] if names else None)
+            wanted = warm.pieces([_known(name) for name in names] if names else None)
         failed = 0
         try:
             for piece in _shown(wanted):

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import cancelling
+from ..kernels import cancelling, rising
 from ..node import Denoiser
 from ..param import param
 
@@ -35,7 +35,7 @@ class AdaptiveCanceller(Denoiser):
     )
 
     _p_size = cancelling.P_SIZE
-    _layout = 2
+    _layout = 3
     _worst = "taps * references"
     _probes: ClassVar = {"memory": {"memory": 50.0}}
 
@@ -47,9 +47,11 @@ class AdaptiveCanceller(Denoiser):
         return 0
 
     def _size_at_first(self) -> int:
-        return self._size() - self._inputs() * (cancelling.EACH - 2)
+        return self._size() - rising.NUMBERS - self._inputs() * (cancelling.EACH - 2)
 
     def _migrate(self, layout: int, s: NDArray[np.float64]) -> NDArray[np.float64]:
+        if layout == 2 and s.size == self._size() - rising.NUMBERS:
+            return cancelling.from_second(s, self._behind())
         if layout != 1 or s.size != self._size_at_first():
             return super()._migrate(layout, s)
         return cancelling.from_first(s, int(self._p[cancelling.TAPS]), self._inputs(), self._behind())

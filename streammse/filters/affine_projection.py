@@ -31,7 +31,7 @@ class _Projection(TransversalFilter):
     _worst = "taps * references * order + order**3"
 
     def _steps(self) -> line.Steps:
-        return line.steps(projection.learning(self.order), projection.further)
+        return line.steps(projection.learning(self.order), projection.further, projection.forget)
 
     def _more(self) -> int:
         return projection.size(self.taps, self.order)

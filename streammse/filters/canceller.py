@@ -13,7 +13,7 @@ from .._jit.instructions import get, put
 from .._jit.parts import call_part, call_vector_part
 from ..composite import Composite, settled
 from ..kernels.constants import LARGEST
-from ..node import Denoiser, Index, Node, Predictor
+from ..node import Denoiser, Index, Predictor, adaptive_filter
 from ..param import REQUIRED, param
 from .lms import NLMS
 
@@ -25,13 +25,10 @@ LAST, PLACE, RING = range(3)
 
 def _filter(name: str, value: Any) -> Predictor:
     """A fresh copy of the filter, whose parameters are fixed from now on."""
-    if isinstance(value, type) and issubclass(value, Node):
-        raise TypeError(f"{name} must be a filter such as {value.__name__}(), got the class")
-    if not isinstance(value, Predictor) or hasattr(value, "forecast"):
-        raise TypeError(f"{name} must be an adaptive filter such as NLMS(taps=32), got {value!r}")
-    if value._is_complex():
+    found = adaptive_filter(value, f"{name} must be")
+    if found._is_complex():
         raise TypeError(f"{name} must be a real filter, got {value!r}: the signals are real")
-    return settled(value.clone())
+    return settled(found.clone())
 
 
 @helper

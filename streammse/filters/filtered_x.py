@@ -48,13 +48,23 @@ class FilteredX(TransversalFilter):
         None, "the largest output: beyond it the weights shrink", above=0.0, optional=True, kw_only=True, slot=k.LIMIT
     )
 
+    on_divergence: str = param(
+        "reset", "what follows a divergence", choices=("raise", "reset", "hold"), kw_only=True, slot=k.POLICY
+    )
+
+    _closed_loop = True
+    _fallible = True
     _p_size = k.P_SIZE
     _needs: ClassVar = {"secondary": (0.0, 1.0, 0.5)}
     _worst = "errors * references * (taps + path)"
     _variants: ClassVar[tuple[dict[str, Any], ...]] = (
         {"taps": 6, "references": 2, "secondary": ((0.0, 0.8, 0.4, 0.1), (0.5, 0.2, 0.0, -0.1))},
     )
-    _probes: ClassVar = {"limit": {"limit": 0.5}, "secondary": {"secondary": (0.0, 0.0, 1.0)}}
+    _probes: ClassVar = {
+        "limit": {"limit": 0.5},
+        "secondary": {"secondary": (0.0, 0.0, 1.0)},
+        "on_divergence": {"on_divergence": "raise"},
+    }
 
     def _kernel(self) -> Function:
         return k.step if self._inputs() == 1 else k.vector_step
@@ -81,11 +91,11 @@ class FilteredX(TransversalFilter):
         s[at : at + self.errors * self.path] = np.atleast_2d(np.array(self.secondary))[:, ::-1].ravel()
 
     def _indices(self) -> list[Index]:
-        return [*super()._indices(), (k.WHERE, 0, self.path - 1), (k.DIVERGED, 0, COUNTABLE)]
+        return [*super()._indices(), (k.WHERE, 0, self.path - 1), (k.DIVERGED, 0, COUNTABLE), (k.HELD, 0, 1)]
 
     @property
     def diverged(self) -> int:
-        """How often the weights grew beyond all numbers and were set to zero, since the start or the last reset."""
+        """How often a divergence was noticed since the start or the last reset."""
         return int(self._s[k.DIVERGED])
 
 
@@ -125,11 +135,16 @@ class FilteredXLMS(FilteredX):
         model lets the output grow without bound, so give what the loudspeaker can stand.
     references : int
         Number m of references. Fixed.
+    on_divergence : str
+        "reset" sets the weights to zero and warns, "hold" does so and learns nothing until ``reset()``, "raise" raises
+        FloatingPointError; ``diverged`` counts.
 
     Raises
     ------
     ValueError, TypeError
         For parameters out of their range, and signals of another shape or type.
+    FloatingPointError
+        On divergence, with on_divergence="raise".
 
     Notes
     -----
@@ -139,8 +154,13 @@ class FilteredXLMS(FilteredX):
     loudspeaker needs nothing of the others.
 
     NaN for d, or no d: the output only, nothing is learnt. A NaN of a further microphone leaves that one out. An error
-    beyond 10 times its running root mean square (over 1000 samples) counts as that much. ``diverged`` counts how often
-    weights that grew beyond 1e100 were set to zero.
+    beyond 10 times its running root mean square (over 1000 samples) counts as that much.
+
+    A divergence is noticed, and ``on_divergence`` answers it, when error and weights have grown together by 20 dB, in
+    some hundreds to thousands of samples, and the error is about what the model makes of the output. Then the learning
+    waits until what was put out is no longer heard. An output that is kept at its ``limit`` does not grow: there the
+    error alone tells. A path to the microphone or a noise that itself rises by 40 dB, faster than a small step follows,
+    can look the same.
 
     Cost: m n multiplications a sample for the output, and for each microphone m (L + n).
 
@@ -193,6 +213,8 @@ class FilteredXNLMS(FilteredX):
         The largest output, as in `FilteredXLMS`.
     references : int
         Number m of references, as in `FilteredXLMS`. Fixed.
+    on_divergence : str
+        As in `FilteredXLMS`.
     regulariser : float
         delta relative to the average energy in the filtered lines, 0 <= regulariser.
 
@@ -203,7 +225,7 @@ class FilteredXNLMS(FilteredX):
 
     Notes
     -----
-    Several microphones and loudspeakers, NaN and outliers: as in `FilteredXLMS`.
+    Several microphones and loudspeakers, NaN, outliers and divergence: as in `FilteredXLMS`.
 
     Cost: m n multiplications a sample for the output, and for each microphone m (L + 2 n).
 

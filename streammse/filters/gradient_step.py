@@ -15,8 +15,8 @@ from .ruled import RuledFilter
 class _GradientStep(RuledFilter):
     """With a step that is kept between two ends."""
 
-    mu: float = param(0.1, "step size at the start", low=0.0, high=2.0, slot=vector_rules.MU)
-    rate: float = param(0.1, "rho: how fast the step follows", low=0.0, slot=vector_rules.RATE)
+    mu: float = param(0.5, "step size at the start", low=0.0, high=2.0, slot=vector_rules.MU)
+    rate: float = param(0.01, "rho: how fast the step follows", low=0.0, slot=vector_rules.RATE)
     smallest: float = param(
         0.05, "what the step does not fall below", low=0.0, high=2.0, kw_only=True, slot=vector_rules.SMALLEST
     )
@@ -44,13 +44,13 @@ class BenvenisteLMS(_GradientStep):
 
     .. math::
 
-        \mu(n) = \mu(n-1) + \rho\, \frac{e(n)\, x(n)^T \psi(n)}{\sigma_d^2(n)}, \qquad
+        \mu(n) = \mu(n-1) + \rho\, \frac{e(n)\, x(n)^T \psi(n)}{\sigma_e^2(n)}, \qquad
         \psi(n+1) = \psi(n) + \left( e(n) - \mu(n)\, x(n)^T \psi(n) \right) \frac{x(n)}{\|x(n)\|^2 + \delta(n)}
 
     psi is the derivative of the weights by the step; the weights are those of NLMS with step mu(n). The book has the
-    step of LMS and plain products. Here the step is that of NLMS and the products are relative to the running power of
-    d, so the defaults work for signals of any scale. In psi an error counts for at most 3 times the rms of d: a spike
-    must not set the step for long.
+    step of LMS and plain products. Here the step is that of NLMS and the products are relative to the power of the last
+    100 errors or so, so the defaults work for signals of any scale and noise of any level. In psi an error counts for
+    at most 3 times the rms of d: a spike must not set the step for long.
 
     Parameters
     ----------
@@ -104,12 +104,13 @@ class AngFarhangLMS(_GradientStep):
 
     .. math::
 
-        \mu(n) = \mu(n-1) + \rho\, \frac{e(n)\, x(n)^T \psi(n)}{\sigma_d^2(n)}, \qquad
+        \mu(n) = \mu(n-1) + \rho\, \frac{e(n)\, x(n)^T \psi(n)}{\sigma_e^2(n)}, \qquad
         \psi(n+1) = \alpha\, \psi(n) + \frac{e(n)\, x(n)}{\|x(n)\|^2 + \delta(n)}
 
     The weights are those of NLMS with step mu(n). The paper has the step of LMS and plain products. Here the step is
-    that of NLMS and the products are relative to the running power of d, so the defaults work for signals of any scale.
-    In psi an error counts for at most 3 times the rms of d: a spike must not set the step for long.
+    that of NLMS and the products are relative to the power of the last 100 errors or so, so the defaults work for
+    signals of any scale and noise of any level. In psi an error counts for at most 3 times the rms of d: a spike must
+    not set the step for long.
 
     Parameters
     ----------
@@ -158,6 +159,7 @@ class AngFarhangLMS(_GradientStep):
     True
     """
 
+    rate: float = param(0.02, "rho: how fast the step follows", low=0.0, slot=vector_rules.RATE)
     memory: float = param(
         0.95,
         "alpha: what is left of the gradient after a sample",

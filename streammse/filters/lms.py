@@ -113,6 +113,8 @@ class NLMS(GradientFilter):
     The regulariser delta(n) is relative: ``regulariser`` times the running average of the energy in the line. So the
     defaults work for signals of any scale, and a quiet passage does not let noise drive the weights away. While the
     line fills at the start, its empty places count with the average power so far, so that the first steps are no leaps.
+    Where the input rises by 30 dB above its peaks of late, and the errors so far were no smaller than d, the weights
+    begin anew from zero: what was learnt from the dither of a reference that is switched on late would explode.
 
     Parameters
     ----------

@@ -23,7 +23,9 @@ class PNLMS(RuledFilter):
     taps : int
         Number of taps n of each input, at least 1. Fixed.
     mu : float
-        Step size, without unit, 0 <= mu <= 2; below 2 it is stable as long as the gains change slowly.
+        Step size, without unit, 0 <= mu <= 2. Below 2 it is stable for gains that stay, but these follow the weights:
+        up to 0.5 it settles on any path; beyond about 1, or 1.5 with 8 taps, it does not settle on a dispersive path
+        unless ``share`` is larger (at mu = 1.9 its error has up to twice the power of d).
     share : float
         rho, 0 < rho <= 1: no weight has less than this share of the gain of the largest. With 1 it is `NLMS`.
     regulariser : float

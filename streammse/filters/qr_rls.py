@@ -91,7 +91,7 @@ class QRRLS(SquareRootFilter):
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"taps": 5, "references": 2, "forgetting": 0.95},)
 
     def _steps(self) -> line.Steps:
-        return line.steps(qr_rls.learn)
+        return line.steps(qr_rls.learn, forget=qr_rls.forget)
 
     def _size(self) -> int:
         return qr_rls.size(self.taps, self.references)

@@ -36,13 +36,17 @@ class RecursiveFilter(Predictor):
     taps: int = param(3, "number of feedforward coefficients M", low=1, fixed=True, slot=k.TAPS)
     poles: int = poles(own=True, filtered=True)
     radius: float = param(0.999, "of the circle that no pole leaves", above=0.0, below=1.0, kw_only=True, slot=k.RADIUS)
+    on_divergence: str = param(
+        "reset", "what follows a divergence", choices=("raise", "reset", "hold"), kw_only=True, slot=k.POLICY
+    )
 
+    _fallible = True
     _gain: ClassVar[Function]
     _probes: ClassVar = {"radius": {"radius": 0.05}}
 
     @property
     def _p_size(self) -> int:  # type: ignore[override]
-        return k.P_SIZE + self._smoothed()
+        return k.P_SIZE + len(self._values.get("smoothing") or ())
 
     def _smoothed(self) -> int:
         return 0
@@ -65,8 +69,23 @@ class RecursiveFilter(Predictor):
     def _size(self) -> int:
         return self._starts() * self._each()
 
+    _layout = 2
+
+    def _size_at_first(self) -> int:
+        return self._size() - self._starts() * (k.WEIGHTS - k.WEIGHTS_AT_FIRST)
+
+    def _migrate(self, layout: int, s: Array) -> Array:
+        """Layout 1 did not look for divergence."""
+        if layout != 1 or s.size != self._size_at_first():
+            return super()._migrate(layout, s)
+        old = s.reshape(self._starts(), -1)
+        new = np.zeros((self._starts(), self._each()))
+        new[:, : k.DIVERGED] = old[:, : k.DIVERGED]
+        new[:, k.WEIGHTS :] = old[:, k.WEIGHTS_AT_FIRST :]
+        return new.ravel()
+
     def _indices(self) -> list[Index]:
-        counters = (k.UNLEARNT, k.SHORTENED)
+        counters = (k.UNLEARNT, k.SHORTENED, k.DIVERGED)
         return [(o * self._each() + slot, 0, COUNTABLE) for o in range(self._starts()) for slot in counters]
 
     @property
@@ -75,6 +94,11 @@ class RecursiveFilter(Predictor):
         rows = self._s.reshape(self._starts(), -1)
         best: Array = rows[rows[:, k.SCORE].argmin()]
         return best
+
+    @property
+    def diverged(self) -> int:
+        """How often a divergence was noticed since the start or the last reset."""
+        return int(self._best[k.DIVERGED])
 
     @property
     def unlearnt(self) -> int:
@@ -88,9 +112,9 @@ class RecursiveFilter(Predictor):
 
     @property
     def weights(self) -> Array:
-        """The feedforward coefficients b_0 .. and behind them the feedback ones a_1 .., shape (taps + poles,). A copy.
+        """b_0 .., then a_1 .. with signs opposite to ``denominator``: shape (taps + poles,). A copy; assign to set.
 
-        Assign to set them; the poles must lie within ``radius``. With several starts, those of the best one.
+        Setting them also ends a ``hold``; the poles must lie within ``radius``. With several starts, those of the best.
         """
         s, n = self._best, self.poles
         a, b = s[k.WEIGHTS : k.WEIGHTS + n], s[k.WEIGHTS + n : k.WEIGHTS + n + self.taps]
@@ -107,17 +131,18 @@ class RecursiveFilter(Predictor):
         if farthest >= self.radius:
             raise ValueError(f"poles must be within {self.radius:g}, got one at {farthest:g}")
         s = self._best
+        s[k.HELD] = s[k.STRAYED] = 0.0
         s[k.WEIGHTS : k.WEIGHTS + n] = given[: self.taps - 1 : -1]
         s[k.WEIGHTS + n : k.WEIGHTS + n + self.taps] = given[: self.taps][::-1]
 
     @property
     def numerator(self) -> Array:
-        """b as `scipy.signal.lfilter` takes it: shape (taps,)."""
+        """The coefficients b as `scipy.signal.lfilter` takes them: shape (taps,)."""
         return self.weights[: self.taps]
 
     @property
     def denominator(self) -> Array:
-        """a as `scipy.signal.lfilter` takes it, 1 first: shape (poles + 1,)."""
+        """1, -a_1, -a_2, .. as `scipy.signal.lfilter` takes it as ``a``: shape (poles + 1,)."""
         return np.concatenate([[1.0], -self.weights[self.taps :]])
 
 
@@ -189,11 +214,17 @@ class EquationError(LeastSquaresRecursiveFilter):
         Of the circle that no pole leaves, 0 < radius < 1.
     forgetting : float
         lambda, 0 < forgetting <= 1: the window is about 1 / (1 - lambda) samples long.
+    on_divergence : {"reset", "raise", "hold"}
+        What follows when the error outgrows d: begin again with b at zero and the poles drawn halfway to the centre,
+        with a RuntimeWarning; raise FloatingPointError (``run`` then leaves the state as it was before the block); or
+        stop learning with a RuntimeWarning until ``reset`` or until ``weights`` are set. It warns once until ``reset``.
 
     Raises
     ------
     ValueError, TypeError
         For parameters out of their range, and signals of another shape or type.
+    FloatingPointError
+        On divergence, with ``on_divergence="raise"``.
 
     Notes
     -----
@@ -204,13 +235,17 @@ class EquationError(LeastSquaresRecursiveFilter):
     beyond 10 times its running root mean square counts as that much, a regressor of more than 100 times the usual
     energy is not learnt from.
 
+    Poles inside a circle do not bound the output while they move, so it is limited to 1000 times the root mean square
+    of d. It has diverged (``diverged`` counts) when e^2 exceeds 4 times the power of d in more than half of the last
+    1000 samples or so, or 400 times it on their average. A spike in x raises both limits for a while.
+
     Cost: about 2.5 (M + N)^2 multiplications a sample, N^2 / 2 for the step-down test of the poles, 3 (M + N).
 
     References
     ----------
     J. M. Mendel, Discrete Techniques of Parameter Estimation, Dekker, 1973.
     J. J. Shynk, "Adaptive IIR filtering", IEEE ASSP Magazine 6(2), 1989, pp. 4-21.
-    P. S. R. Diniz, Adaptive Filtering, 3rd ed., 2008, sec. 10.6 (algorithm 10.3).
+    P. S. R. Diniz, Adaptive Filtering, 3rd ed., 2008, ch. 10 (algorithm 10.3).
 
     Examples
     --------
@@ -243,17 +278,23 @@ class SteiglitzMcBride(LeastSquaresRecursiveFilter):
 
     Parameters
     ----------
-    taps, poles, radius, forgetting :
+    taps, poles, radius, forgetting, on_divergence :
         As in `EquationError`.
 
     Raises
     ------
-    ValueError, TypeError
-        For parameters out of their range, and signals of another shape or type.
+    ValueError, TypeError, FloatingPointError
+        As `EquationError`.
 
     Notes
     -----
-    Poles, outliers, missing d and the meaning of y: as in `EquationError`.
+    Poles, outliers, divergence, missing d and the meaning of y: as in `EquationError`.
+
+    What went through the first poles, which were wrong, is forgotten sooner: after n samples the window is no longer
+    than 10 (M + N) + n / 10.
+
+    Where it has poles that the plant has not, and there is no noise, the surplus pole and zero wander, and it may
+    diverge; give it the order of the plant, or use `GaussNewtonIIR`.
 
     Cost: as `EquationError`, and 2 N multiplications a sample more.
 
@@ -263,7 +304,7 @@ class SteiglitzMcBride(LeastSquaresRecursiveFilter):
     Control 10(4), 1965, pp. 461-464.
     P. Stoica and T. Soderstrom, "The Steiglitz-McBride identification algorithm revisited", IEEE Trans. Automatic
     Control 26(3), 1981, pp. 712-717.
-    P. S. R. Diniz, Adaptive Filtering, 3rd ed., 2008, sec. 10.7.
+    P. S. R. Diniz, Adaptive Filtering, 3rd ed., 2008, ch. 10 (algorithm 10.4, by a gradient step).
 
     Examples
     --------
@@ -294,29 +335,30 @@ class GaussNewtonIIR(LeastSquaresRecursiveFilter):
         [a, b](n+1) = [a, b](n) + R(n)^{-1} \psi(n)\, (d(n) - y(n))
 
     It converges in few samples whatever the colour of the input, and without bias in noise of any colour that is
-    independent of the input. The surface may have local minima where there are fewer poles than in the plant; then
-    begin from several ``weights``, or use `OutputError` with ``starts``.
+    independent of the input. The surface may have local minima where there are fewer poles than in the plant, and it
+    ends in the one that the data lead it to, whatever ``weights`` it was given; `SteiglitzMcBride`, or `OutputError`
+    with ``starts``, may end lower.
 
     Parameters
     ----------
-    taps, poles, radius, forgetting :
+    taps, poles, radius, forgetting, on_divergence :
         As in `EquationError`.
 
     Raises
     ------
-    ValueError, TypeError
-        For parameters out of their range, and signals of another shape or type.
+    ValueError, TypeError, FloatingPointError
+        As `EquationError`.
 
     Notes
     -----
-    Poles and outliers: as in `EquationError`.
+    Poles, outliers and divergence: as in `EquationError`. The window at the start: as in `SteiglitzMcBride`.
 
     Cost: as `EquationError`, and 2 N multiplications a sample more.
 
     References
     ----------
     L. Ljung and T. Soderstrom, Theory and Practice of Recursive Identification, MIT Press, 1983, ch. 3.
-    P. S. R. Diniz, Adaptive Filtering, 3rd ed., 2008, sec. 10.4 (algorithm 10.1, with its simplified gradient).
+    P. S. R. Diniz, Adaptive Filtering, 3rd ed., 2008, ch. 10 (algorithm 10.1, with its simplified gradient).
 
     Examples
     --------
@@ -357,32 +399,37 @@ class OutputError(GradientRecursiveFilter):
     poles : int
         Number of feedback coefficients N, at least 1. Fixed.
     mu : float
-        Step size, without unit, 0 <= mu <= 1. It is normalised for a and for b each, by the running averages P_a and
-        P_b of the energies of their regressors over 100,000 samples, so that scales do not matter; some hundredths are
-        usual.
+        Step size, without unit, 0 <= mu <= 1; 0.01 to 0.1 is usual. It is normalised for a and for b each, by P_a and
+        P_b: the running averages of the energies of their regressors over 100,000 samples, or the energy of now where
+        that is more. So scales do not matter. The output stays bounded for every mu, but from about 0.2 on, and nearer
+        the circle sooner, the poles race about and it does not settle.
     radius : float
         Of the circle that no pole leaves, 0 < radius < 1.
     starts : int
         How many filters learn side by side. Fixed.
+    on_divergence : {"reset", "raise", "hold"}
+        What follows a divergence, as in `EquationError`. One of several starts that diverges begins again, whatever
+        this says, without a warning.
 
     Raises
     ------
-    ValueError, TypeError
-        For parameters out of their range, and signals of another shape or type.
+    ValueError, TypeError, FloatingPointError
+        As `EquationError`.
 
     Notes
     -----
     The gradient is the simplified one, which takes one filter 1 / A for all of y' and one for all of x'.
 
-    A step that would carry a pole out of the circle is halved until it does not (``shortened`` counts them). An error
-    beyond 10 times its running root mean square (over 1000 samples) counts as that much.
+    A step that would carry a pole out of the circle is halved until it does not (``shortened`` counts them), and none
+    changes the output of its own sample by more than its error. An error beyond 10 times its running root mean square
+    (over 1000 samples) counts as that much. Divergence and the limit of the output: as in `EquationError`.
 
-    Cost: 3 (M + N) multiplications a sample for each start, N^2 / 2 for the step-down test of the poles, 2 N.
+    Cost: 4 (M + N) multiplications a sample for each start, N^2 / 2 for the step-down test of the poles, 2 N.
 
     References
     ----------
     S. A. White, "An adaptive recursive digital filter", Proc. 9th Asilomar Conf., 1975, pp. 21-25.
-    J. J. Shynk, "Adaptive IIR filtering", IEEE ASSP Magazine 6(2), 1989, pp. 4-21, eqs. (19)-(24).
+    J. J. Shynk, "Adaptive IIR filtering", IEEE ASSP Magazine 6(2), 1989, pp. 4-21.
     C. R. Johnson and M. G. Larimore, "Comments on and additions to 'An adaptive recursive LMS filter'", Proc. IEEE
     65(9), 1977, pp. 1399-1402 (the local minimum).
 
@@ -404,11 +451,13 @@ class OutputError(GradientRecursiveFilter):
     _variants = ({"taps": 1, "poles": 1, "starts": 3},)
 
 
-def as_smoothing(name: str, value: Any) -> tuple[float, ...]:
+def as_smoothing(name: str, value: Any) -> tuple[float, ...] | None:
     """The coefficients of C as a tuple."""
+    if value is None:
+        return None
     array = real_array(value, name)
     if array.ndim != 1 or not (np.abs(array) < LARGEST).all():
-        raise ValueError(f"{name} must be a list of finite numbers, got {value!r}")
+        raise ValueError(f"{name} must be a list of finite numbers, or None, got {value!r}")
     return tuple(array.tolist())
 
 
@@ -424,34 +473,40 @@ class SHARF(GradientRecursiveFilter):
         b_j(n+1) = b_j(n) + \frac{\mu\, v(n)}{P_b}\, x(n-j)
 
     Nothing is descended, so there are no local minima: with as many poles as the plant it converges from everywhere
-    where C(z) / A(z), with A of the plant, is strictly positive real: its real part above zero at all frequencies.
-    Without ``smoothing`` it is Feintuch's filter, and 1 / A must be that. Where the condition fails, it may not
-    converge at any step.
+    where C(z) / A(z), with A of the plant, is strictly positive real: its real part above zero at all frequencies. The
+    best C would be A itself. By default C follows the poles as they are learnt, c_k = -0.9^k a_k, which comes near
+    that; the 0.9 is for the noise, which C amplifies (Dugard and Landau: an adjustable compensator).
 
     Parameters
     ----------
-    taps, poles, mu, radius, starts :
-        As in `OutputError`.
-    smoothing : sequence of floats
-        c_1, c_2, ...: a guess of the coefficients of A beyond the leading 1 (their signs as in ``denominator``) makes
-        C / A nearly 1. Fixed.
+    taps, poles, mu, radius, starts, on_divergence :
+        As in `OutputError`. In noise stay at 0.05 or below, since C raises it.
+    smoothing : sequence of floats, or None
+        c_1, c_2, ...; None lets them follow the poles. A guess of A beyond the leading 1 (signs as in ``denominator``)
+        makes C / A nearly 1. An empty one, (), is Feintuch's filter, for which 1 / A itself must be strictly positive
+        real: it is for A = 1 - 1.2 z^-1 + 0.5 z^-2, and it is not for 1 - 1.6 z^-1 + 0.8 z^-2. Fixed.
 
     Raises
     ------
-    ValueError, TypeError
-        For parameters out of their range, and signals of another shape or type.
+    ValueError, TypeError, FloatingPointError
+        As `EquationError`.
 
     Notes
     -----
-    Poles and outliers: as in `OutputError`.
+    Where the condition fails it may not converge at any step. To look: ``w, h = scipy.signal.freqz([1, *c], a)``, and
+    ``h.real.min()`` must be above zero.
 
-    Cost: 3 (M + N) + N^2 / 2 multiplications a sample for each start, and one for each c.
+    Poles, outliers, divergence and the bound of a step: as in `OutputError`.
+
+    Cost: 4 (M + N) + N^2 / 2 multiplications a sample for each start, and one for each c (2 N where they follow).
 
     References
     ----------
     M. G. Larimore, J. R. Treichler and C. R. Johnson, "SHARF: an algorithm for adapting IIR digital filters", IEEE
     Trans. ASSP 28(4), 1980, pp. 428-440.
     P. L. Feintuch, "An adaptive recursive LMS filter", Proc. IEEE 64(11), 1976, pp. 1622-1624.
+    L. Dugard and I. D. Landau, "Recursive output error identification algorithms: theory and evaluation", Automatica
+    16(5), 1980, pp. 443-462.
 
     Examples
     --------
@@ -459,26 +514,26 @@ class SHARF(GradientRecursiveFilter):
     >>> from scipy import signal
     >>> x = np.random.default_rng(0).standard_normal(20_000)
     >>> d = signal.lfilter([0.5, -0.3], [1.0, -1.6, 0.8], x)
-    >>> f = sm.SHARF(taps=2, poles=2, smoothing=[-1.4, 0.6])
+    >>> f = sm.SHARF(taps=2, poles=2)
     >>> y = f.run(x, d)
     >>> f.denominator.round(3).tolist()
     [1.0, -1.6, 0.8]
     """
 
     poles: int = poles(own=True, filtered=False)
-    smoothing: tuple[float, ...] = param(
-        (),
-        "c of the errors before",
+    smoothing: tuple[float, ...] | None = param(
+        None,
+        "c of the errors before; None: those of the denominator as it is learnt",
         fixed=True,
         kw_only=True,
         check=as_smoothing,
-        encode=lambda c: (float(len(c)), *c),
+        encode=lambda c: (k.FOLLOWING,) if c is None else (float(len(c)), *c),
         slot=k.SMOOTHING,
     )
 
-    _worst = "starts * (taps + poles ** 2 + len(smoothing))"
+    _worst = "starts * (taps + poles ** 2 + len(smoothing or denominator))"
     _variants = ({"smoothing": (-0.4, 0.1)},)
     _probes: ClassVar = {**RecursiveFilter._probes, "smoothing": {"smoothing": (0.5,)}}
 
     def _smoothed(self) -> int:
-        return len(self.smoothing)
+        return self.poles if self.smoothing is None else len(self.smoothing)

@@ -38,7 +38,8 @@ class RLS(TransversalFilter):
         k = \frac{P x(n)}{\lambda + x(n)^T P x(n)}, \quad w(n) = w(n-1) + k\,(d(n) - w(n-1)^T x(n)), \quad
         P \leftarrow \frac{P - k\, x(n)^T P}{\lambda}
 
-    It converges within some 2 n samples for n weights, however coloured the input is.
+    P is the inverse of the correlation matrix of x in that sum. It converges within some 2 n samples for n weights,
+    however coloured the input is.
 
     Parameters
     ----------
@@ -78,6 +79,9 @@ class RLS(TransversalFilter):
       1 / (1 - lambda) samples long as ever.
     - Rows that lie 80 dB or more below the level of the last 100,000 samples teach nothing, and in them nothing is
       forgotten: a pause does not let noise drive the weights away. Silence counts as such a pause.
+    - Where the input rises by 30 dB above all its peaks, and the errors so far were no smaller than d, the weights
+      begin anew, and x_0 is the sample that came: what was learnt from the dither of a reference that is switched on
+      late would explode. If that was a spike, P begins once more when it has left the line.
     - Where rounding would make P indefinite all the same, it begins anew and the weights stay (``restarts`` counts).
       An ill-conditioned input is rather a case for `QRRLS`, which holds the same solution to twice the digits.
 
@@ -127,7 +131,7 @@ class RLS(TransversalFilter):
         remember(self.forgetting, self._total)
 
     def _steps(self) -> line.Steps:
-        return line.steps(rls.learn)
+        return line.steps(rls.learn, forget=rls.forget)
 
     def _is_complex(self) -> bool:
         return bool(self._values.get("complex"))

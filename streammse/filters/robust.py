@@ -22,7 +22,8 @@ class HuberLMS(GradientFilter):
         Step size, 0 <= mu. Where the error is small this is LMS, so the bound of `LMS` holds; `streammse.max_step`
         finds it for given data.
     delta : float
-        Where the error is cut, above 0, in the unit of d. Some one to three standard deviations of the noise.
+        Where the error is cut, above 0, in the unit of d: it goes with the scale of d, and so do good steps. Some one
+        to three standard deviations of the noise, for instance 2 * np.std(d) where the wanted signal is the noise.
     references : int
         Number m of input signals; with more than one, a sample of x has m values and ``weights`` has shape (m, taps).
         Fixed.
@@ -56,7 +57,7 @@ class HuberLMS(GradientFilter):
     [0.5, -0.2]
     """
 
-    delta: float = param(1.345, "error from which on the score stays the same", above=0.0, slot=fir.A)
+    delta: float = param(1.345, "error from which on the score stays the same, in the unit of d", above=0.0, slot=fir.A)
 
     _loss = losses.huber
 
@@ -76,7 +77,7 @@ class LogCoshLMS(GradientFilter):
         Step size, 0 <= mu. Where the error is small this is LMS, so the bound of `LMS` holds; `streammse.max_step`
         finds it for given data.
     a : float
-        Where the score saturates, above 0, in the unit of d.
+        Where the score saturates, above 0, in the unit of d: some one to three standard deviations of the noise.
     references : int
         Number m of input signals; with more than one, a sample of x has m values and ``weights`` has shape (m, taps).
         Fixed.
@@ -110,7 +111,7 @@ class LogCoshLMS(GradientFilter):
     [0.5, -0.2]
     """
 
-    a: float = param(1.0, "error at which the score saturates", above=0.0, slot=fir.A)
+    a: float = param(1.0, "error at which the score saturates, in the unit of d", above=0.0, slot=fir.A)
 
     _loss = losses.log_cosh
 
@@ -130,7 +131,7 @@ class MCCLMS(GradientFilter):
         Step size, 0 <= mu. Where the error is small this is LMS, so the bound of `LMS` holds.
     sigma : float
         Width of the kernel, above 0, in the unit of d. If the errors at the start lie far beyond it, the filter never
-        starts to learn: some two to five standard deviations of the error.
+        starts to learn: some two to five standard deviations of the error, with weights of zero that of d.
     references : int
         Number m of input signals; with more than one, a sample of x has m values and ``weights`` has shape (m, taps).
         Fixed.
@@ -166,7 +167,7 @@ class MCCLMS(GradientFilter):
     [0.5, -0.2]
     """
 
-    sigma: float = param(1.0, "width of the kernel", above=0.0, slot=fir.A)
+    sigma: float = param(1.0, "width of the kernel, in the unit of d", above=0.0, slot=fir.A)
 
     _loss = losses.correntropy
 
@@ -192,7 +193,7 @@ class GMCCLMS(GradientFilter):
     alpha : float
         Shape of the kernel, above 0. Below 1 the score has no bound at zero.
     lam : float
-        Its width, above 0: an error far beyond lam^(-1/alpha) teaches nothing.
+        Its width, above 0, in the unit of d to the power of -alpha: an error far beyond lam^(-1/alpha) teaches nothing.
     references : int
         Number m of input signals; with more than one, a sample of x has m values and ``weights`` has shape (m, taps).
         Fixed.
@@ -227,6 +228,6 @@ class GMCCLMS(GradientFilter):
     """
 
     alpha: float = param(2.0, "shape of the kernel", above=0.0, slot=fir.A)
-    lam: float = param(0.5, "width parameter of the kernel", above=0.0, slot=fir.B)
+    lam: float = param(0.5, "width of the kernel, in the unit of d to the power of -alpha", above=0.0, slot=fir.B)
 
     _loss = losses.gmcc

@@ -20,12 +20,18 @@ class RobustRLS(RLS):
 
     .. math::
 
-        \omega = \min\left(1, \frac{c\,\hat\sigma}{|e(n)|}\right), \quad
-        k = \frac{P x(n)}{\lambda / \omega + x(n)^T P x(n)}, \quad w(n) = w(n-1) + k\, e(n)
+        e(n) = d(n) - w(n-1)^T x(n), \qquad \omega = \min\left(1, \frac{c\,\hat\sigma}{|e(n)|}\right)
 
-    The scale of the errors is Huber's proposal 2, a sample at a time: :math:`\hat\sigma^2` follows
-    :math:`\min(e^2, c^2 \hat\sigma^2)`, divided by its mean for Gaussian errors. A single outlier, whatever its size,
-    raises it by (1.55 / memory) at the default threshold, and a run of as many outliers as ``memory`` by a factor of 5.
+        k = \frac{\omega\, P(n-1)\, x(n)}{\lambda + x(n)^T P(n-1)\, x(n)}, \qquad w(n) = w(n-1) + k\, e(n), \qquad
+        P(n) = \frac{1}{\lambda}\, \bigl(P(n-1) - k\, x(n)^T P(n-1)\bigr)
+
+    P is the inverse of the weighted correlation matrix of x, as in `RLS`. Once P is small this is the row with the
+    weight omega. At the start, where little is known and a row of small weight would be fitted all the same, it
+    bounds what an outlier does: the output changes by no more than c sigma. The scale of the errors is Huber's
+    proposal 2, a sample at a time: :math:`\hat\sigma^2` follows :math:`\min(e^2, c^2 \hat\sigma^2)`, divided by its
+    mean for Gaussian errors. A single outlier, whatever its size, raises it by (1.55 / memory) at the default
+    threshold, and a run of as many outliers as ``memory`` by a factor of 5. It begins with the middle one of the
+    first three abs(d), of which nothing is learnt: the first may be an outlier.
 
     Parameters
     ----------

@@ -43,9 +43,9 @@ class OnlineFilteredXNLMS(FilteredXNLMS):
         Step size of w, without unit, 0 <= mu <= 2; small against ``nu``, so that the model is there first.
     secondary : array, shape (L,)
         The model to begin with; zeros of the right length, if nothing is known. Fixed.
-    leak, limit, references, regulariser :
+    leak, limit, references, on_divergence, regulariser :
         As in `FilteredXNLMS`. The limit holds for the output without the probe, which adds 1.73 ``probe`` at most;
-        without one a path that turns round is not noticed.
+        without one a path that turns round is noticed only when the control diverges. Then too the path is learnt anew.
     probe : float
         Root mean square of the probe, in the unit of the output, 0 < probe. What is heard of it remains: the error
         is never quieter than the probe through the path. Twenty decibels below what the loudspeaker plays are usual.

@@ -70,7 +70,7 @@ class SlidingWindowRLS(SquareRootFilter):
     _long_variants: ClassVar[tuple[dict[str, Any], ...]] = ({"taps": 5, "references": 2, "window": 17},)
 
     def _steps(self) -> line.Steps:
-        return line.steps(window_rls.learn)
+        return line.steps(window_rls.learn, forget=window_rls.forget)
 
     def _size(self) -> int:
         return window_rls.size(self.taps, self.references, self.window)

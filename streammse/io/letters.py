@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+from weakref import finalize
 
 import numpy as np
 
@@ -89,6 +90,7 @@ class Letters:
                 self._handle = os.open(
                     self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666
                 )
+                self._closing = finalize(self, os.close, self._handle)  # at exit as well
             except OSError as error:
                 raise DataError(f"cannot write {self.path}: {error.strerror}") from None
 
@@ -151,18 +153,14 @@ class Letters:
     def close(self) -> None:
         """No more will come."""
         if self._handle >= 0:
-            handle, self._handle = self._handle, -1
-            os.close(handle)
+            self._handle = -1
+            self._closing()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", -1) >= 0:
-            self.close()
 
 
 class Caught(Letters):

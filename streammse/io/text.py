@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,11 +136,12 @@ class _Raw:
     """The bytes of a file or of standard input, as they come."""
 
     def __init__(self, name: str) -> None:
-        self._handle = -1
         try:
-            self._handle = 0 if name == "-" else os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            self._file = io.FileIO(self._handle, closefd=False)
-            info = os.fstat(self._handle)
+            handle = 0 if name == "-" else os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            if handle > 0:  # at exit as well, where a ``__del__`` would find the module gone
+                finalize(self, os.close, handle)
+            self._file = io.FileIO(handle, closefd=False)
+            info = os.fstat(handle)
         except OSError as error:
             raise DataError(f"cannot read {name}: {error.strerror}") from None
         plain = name != "-" and os.path.isfile(name)
@@ -162,10 +164,6 @@ class _Raw:
         except OSError as error:
             raise DataError(f"cannot read {where}: {error.strerror}") from None
         return got
-
-    def __del__(self) -> None:
-        if self._handle > 0:
-            os.close(self._handle)
 
 
 class TextSource:

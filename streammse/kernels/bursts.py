@@ -8,7 +8,8 @@ from typing import Any
 from .._jit import helper
 from .._jit.instructions import get
 from .constants import LARGEST
-from .fir import GROWTH, follow
+from .fir import GROWTH
+from .rising import follow
 
 
 @helper

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from .._jit import helper, rare
 from .._jit.instructions import sweep
+from . import rising
 from .constants import LARGEST, SMALLEST, SPREAD
 
 # p
@@ -72,9 +73,16 @@ BEHIND = 0.3
 SQUARINGS = 7  # the shares go with the mean squares to the power of -2**7
 
 
+@helper
+def before_rising(taps: int, references: int) -> int:
+    """Where the numbers of ``rising.py`` begin, the last ones."""
+    return WEIGHTS + references * (FILTERS * taps + 2 * (taps + 1) + EACH)
+
+
 def size(taps: int, references: int) -> int:
     """Length of the state: scalars, weights and delay lines."""
-    return WEIGHTS + references * (FILTERS * taps + 2 * (taps + 1) + EACH)
+    whole: int = before_rising(taps, references) + rising.NUMBERS
+    return whole
 
 
 def start(s: NDArray[np.float64]) -> None:
@@ -100,8 +108,14 @@ def from_first(s: NDArray[np.float64], taps: int, references: int, behind: int) 
     own = made[tail : tail + EACH * references].reshape(references, EACH)
     own[:, MEAN : VARIANCE + 1] = s[tail : tail + 2 * references].reshape(references, 2)
     own[:, HEARD] = heard
-    made[tail + EACH * references :] = s[tail + 2 * references :]
+    made[made.size - behind :] = s[s.size - behind :]
     return made
+
+
+def from_second(s: NDArray[np.float64], behind: int) -> NDArray[np.float64]:
+    """A state of the second layout, which knew of no rise."""
+    end = s.size - behind
+    return np.concatenate([s[:end], np.zeros(rising.NUMBERS), s[end:]])
 
 
 def weights(s: NDArray[np.float64], taps: int, references: int) -> NDArray[np.float64]:
@@ -262,6 +276,29 @@ def compare(p: Any, s: Any, m: int, hurry: bool) -> None:
                 s[WEIGHTS + j * count + i] = s[WEIGHTS + best * count + i]
 
 
+@rare
+def forget(p: Any, s: Any, m: int, lines: int, loudest: float) -> None:
+    """When the input comes up, or, with 0, when that was a spike (``rising.py``)."""
+    taps = int(p[TAPS])
+    slots, count = before_rising(taps, m), FILTERS * m * taps
+    if loudest > 0.0:
+        waiting = 0.0
+        for j in range(FILTERS):
+            waiting += abs(s[GAIN + j])
+        waiting *= math.sqrt(m * taps * s[POWER])
+        if not rising.forget(s, slots, WEIGHTS, count, WEIGHTS, loudest, waiting):
+            return
+        for j in range(FILTERS):
+            s[GAIN + j] = 0.0
+        s[POWER] = loudest * loudest
+        return
+    squares = 0.0
+    for r in range(m):
+        for i in range(lines + 2 * r * (taps + 1), lines + 2 * r * (taps + 1) + taps):
+            squares += s[i] * s[i]
+    s[POWER] = squares / (m * taps)
+
+
 @helper
 def cancel(p: Any, s: Any, m: int, d: float, hurry: bool) -> Any:
     """One sample after its references were pushed: the wanted signal, and the gains that wait for the next."""
@@ -269,6 +306,14 @@ def cancel(p: Any, s: Any, m: int, d: float, hurry: bool) -> Any:
     position = int(s[POSITION])
     s[POSITION] = position + 1 if position < taps else 0
     lines, stride = WEIGHTS + FILTERS * m * taps + position + 2, 2 * (taps + 1)  # the last ``taps`` samples of each
+    slots = before_rising(taps, m)
+    loudest = 0.0
+    for r in range(m):
+        loudest = max(loudest, abs(s[lines + r * stride + taps - 1]))
+    if rising.come(s, slots, m * taps, loudest, s[POWER], s[SEEN]):
+        forget(p, s, m, lines, loudest)
+    elif s[slots + rising.LEFT] > 0.0 and rising.was_spike(s, slots, loudest):
+        forget(p, s, m, lines, 0.0)
     energy = 0.0
     for j in range(FILTERS):
         y = 0.0
@@ -310,6 +355,7 @@ def cancel(p: Any, s: Any, m: int, d: float, hurry: bool) -> Any:
         s[CENTRE] += near * (1.0 / max(min(s[LEARNT], FIRST), NEAR * min(grown(s[LEARNT]), LONG)))
     d -= s[CENTRE]
     e = d - estimate
+    rising.judge(s, slots, d, estimate)
     # the limit stands before this error is known: no wait for it on the way from one sample's error to the next one's
     limit = p[HUBER] * SPREAD * s[SCALE] if s[SCALE] > 0.0 else LARGEST
     s[SCALE] += (min(abs(e), jump) - s[SCALE]) * max(YOUNG / (s[LEARNT] + YOUNG - 1.0), 1.0 / HORIZON)

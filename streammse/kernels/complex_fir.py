@@ -57,10 +57,10 @@ from .fir import (
     WEIGHTS,
     A,
     B,
-    follow,
     plain_gain,
 )
 from .line import as_if_full
+from .rising import RISE, beyond, follow
 
 # The imaginary part of the gain stands where the real family keeps its second update that waits.
 GAIN_REAL, GAIN_IMAG = GAIN, LATE_GAIN
@@ -156,17 +156,31 @@ def forms(
         if p[POLICY] == RESET:
             s[STARTED] = 0.0
 
+    @rare
+    def rise(p, s, n, loudest):  # type: ignore[no-untyped-def]
+        """When the input comes up, as in ``fir.py``."""
+        if not fir.outgrown(p, s, loudest, float(n)):
+            return
+        waiting = (abs(s[GAIN_REAL]) + abs(s[GAIN_IMAG])) * math.sqrt(float(n)) * s[PEAK]
+        if beyond(math.sqrt(fir.squared_length(p, s)) + waiting, loudest, s[LEVEL]):
+            for i in range(WEIGHTS, WEIGHTS + 2 * n):
+                s[i] = 0.0
+            s[GAIN_REAL] = s[GAIN_IMAG] = 0.0
+            s[STARTED] = 0.0
+
     @helper
     def learn(p, s, line, u, ui, n, m, d):  # type: ignore[no-untyped-def]
-        yr, yi = learn_and_filter(s, WEIGHTS, WEIGHTS + n, line, u, ui, m, n, s[GAIN_REAL], s[GAIN_IMAG])
-        s[GAIN_REAL] = s[GAIN_IMAG] = 0.0
-        taps = int(p[TAPS])
-        new = loudest = 0.0
+        loudest = new = 0.0
         for k in range(n - m, n):
             one = square(get(line, u + k), get(line, ui + k))
             new += one
             loudest = max(loudest, one)
         loudest = math.sqrt(loudest)
+        if loudest > RISE * s[PEAK]:
+            rise(p, s, n, loudest)
+        yr, yi = learn_and_filter(s, WEIGHTS, WEIGHTS + n, line, u, ui, m, n, s[GAIN_REAL], s[GAIN_IMAG])
+        s[GAIN_REAL] = s[GAIN_IMAG] = 0.0
+        taps = int(p[TAPS])
         energy = as_if_full(gather(s, s.size - taps, taps, new), s[POWER], s[COUNT], float(n))
         s[PEAK] = max(s[PEAK], loudest)
         trouble = False

@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import Function, helper
+from .._jit import Function, helper, rare
 from .._jit.complex_vectors import add_product, conjugate_dot
 from .._jit.instructions import get, put
-from . import complex_line, line, projection
+from . import complex_line, line, projection, rising
 from .complex_line import known, modulus, square
 from .constants import LARGEST
-from .fir import GROWTH, follow
+from .fir import GROWTH
 from .line import COUNT, POWER, UNLEARNT, WEIGHTS, as_if_full
 from .projection import LEAST, LEVEL, MU, ORDER, REGULARISER, SILENT
+from .rising import follow
 
 IN_COMPLEX = projection.P_SIZE  # in p: whether it is complex; the kernel is chosen by it
 P_SIZE = projection.P_SIZE + 1
@@ -128,18 +129,28 @@ def _solve(s: Any, at: int, order: int) -> float:
 
 
 @helper
-def _heard(s: Any, x: Any, u: int, ui: int, n: int, m: int, d: complex, er: float, ei: float, energy: float) -> bool:
+def _heard(s: Any, loudest: float, d: complex, er: float, ei: float, energy: float) -> bool:
     """Whether a sample is to be learnt: it has a d, and is no burst in d or in the line."""
-    loudest = 0.0
-    for k in range(n - m, n):
-        loudest = max(loudest, modulus(get(x, u + k), get(x, ui + k)))
     there = known(d) and abs(er) < LARGEST and abs(ei) < LARGEST
     size_of_d = modulus(d.real, d.imag) if there else 0.0
     s[LEVEL] = follow(s[LEVEL], max(loudest, size_of_d))
     if not there:
         return False
     e = modulus(er, ei)
+    rising.judge(s, line.RISING, size_of_d, size_of_d - e)
     return bool(e <= GROWTH * s[LEVEL] or e > GROWTH * (size_of_d + math.sqrt(energy)))
+
+
+@rare
+def _forget(s: Any, x: Any, u: int, ui: int, n: int, m: int, at: int, order: int, loudest: float) -> None:
+    """When the input comes up, or, with 0, when that was a spike (``rising.py``)."""
+    if loudest > 0.0:
+        if not rising.forget(s, line.RISING, WEIGHTS, 2 * n, WEIGHTS, loudest, 0.0):
+            return
+        for a in range(order):
+            s[at + ERRORS * order + a] = s[at + ERRORS_I * order + a] = s[at + KNOWN * order + a] = 0.0
+    power = loudest * loudest if loudest > 0.0 else complex_line.energy(x, u, ui, n) / n
+    s[POWER], s[COUNT] = power, float(m) if power > 0.0 else 0.0
 
 
 @helper
@@ -148,13 +159,20 @@ def learn(p, s, x, u, ui, n, m, d):  # type: ignore[no-untyped-def]
     order = int(p[ORDER])
     taps = int(p[line.TAPS])
     at = WEIGHTS + 2 * m * (taps + 2 * (taps + order - 1))
+    loudest = 0.0
+    for k in range(n - m, n):
+        loudest = max(loudest, modulus(get(x, u + k), get(x, ui + k)))
+    if rising.come(s, line.RISING, n, loudest, s[POWER], s[COUNT] / m):
+        _forget(s, x, u, ui, n, m, at, order, loudest)
+    elif s[line.RISING + rising.LEFT] > 0.0 and rising.was_spike(s, line.RISING, loudest):
+        _forget(s, x, u, ui, n, m, at, order, 0.0)
     yr, yi = conjugate_dot(s, WEIGHTS, WEIGHTS + n, x, u, ui, n)
     energy = _move_on(s, at, order, u, ui, n, m)
     last = order - 1
     lacking = as_if_full(energy, s[POWER], s[COUNT], float(n)) - energy
     put(s, at + ADDED * order + last, lacking + p[REGULARISER] * n * s[POWER])
     er, ei = d.real - yr, d.imag - yi
-    heard = _heard(s, x, u, ui, n, m, d, er, ei, energy)
+    heard = _heard(s, loudest, d, er, ei, energy)
     put(s, at + KNOWN * order + last, 1.0 if heard else 0.0)
     put(s, at + ERRORS * order + last, er if heard else 0.0)
     put(s, at + ERRORS_I * order + last, -ei if heard else 0.0)  # of the conjugate

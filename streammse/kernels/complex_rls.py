@@ -13,10 +13,12 @@ one another in the line; they are heard as one, so that the phase of the input d
 
 from __future__ import annotations
 
+import math
+
 from .._jit import complex_kernel, helper, rare
 from .._jit.vectors import add_scaled, dot
-from . import hearing, line, rls
-from .complex_line import known, sound, square
+from . import hearing, line, rising, rls
+from .complex_line import known, modulus, sound, square
 from .constants import SMALLEST
 from .rls import GAIN, MU, SMALL
 from .symmetric import padded
@@ -87,6 +89,16 @@ def _take_in(p, s, u, turned, row, n, m, omega, d):  # type: ignore[no-untyped-d
         add_scaled(s, line.WEIGHTS, e * gain, s, q, n)
 
 
+@rare
+def _forget(p, s, u, n, m, loudest):  # type: ignore[no-untyped-def]
+    """When the input comes up, as in ``rls.py``."""
+    at, _, _ = rls._places(n, m)
+    if loudest == 0.0 or rising.forget(s, line.RISING, line.WEIGHTS, n, line.WEIGHTS, loudest, 0.0):
+        hearing.begin_anew(s, at, u, n, m, loudest)
+        _as_one(s, at, m)
+        rls._anew(p, s, n, m)
+
+
 @complex_kernel
 def step(p, s, x, d):  # type: ignore[no-untyped-def]
     """One sample: learn the rows of both parts."""
@@ -94,17 +106,29 @@ def step(p, s, x, d):  # type: ignore[no-untyped-def]
     m = 2 * int(p[line.REFERENCES])
     n = m * taps
     lines = line.WEIGHTS + n
+    loudest = 0.0
+    for r in range(m // 2):
+        new = sound(x[r])
+        loudest = max(loudest, square(new.real, new.imag))
+    loudest = math.sqrt(loudest)
+    rises = rising.come(s, line.RISING, n, loudest, s[line.POWER], s[line.COUNT] / m)
     for r in range(0, m, 2):
         new = sound(x[r // 2])
         line._enter(s, lines, taps, m, r, new.real)
         line._enter(s, lines, taps, m, r + 1, new.imag)
     u = line._turn(s, lines, taps, m, taps)
     turned = s.size - padded(n)
+    if rises:
+        _forget(p, s, u, n, m, loudest)
+    elif s[line.RISING + rising.LEFT] > 0.0 and rising.was_spike(s, line.RISING, loudest):
+        _forget(p, s, u, n, m, 0.0)
     _turn(s, u, n, turned)
     y = complex(dot(s, line.WEIGHTS, s, u, n), dot(s, line.WEIGHTS, s, turned, n))
     if not known(d):
         s[line.UNLEARNT] += 1.0
         return y
+    size = modulus(d.real, d.imag)
+    rising.judge(s, line.RISING, size, size - modulus(d.real - y.real, d.imag - y.imag))
     keep = p[rls.FORGETTING]
     at, _, _ = rls._places(n, m)
     _begin_heard(p, s, u, n, m)

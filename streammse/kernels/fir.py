@@ -19,7 +19,8 @@ of those in the present block of ``taps`` samples, and of what is still in the l
 each sample to its end, taken when it was full). Nothing is ever subtracted.
 
 Whether it diverges is watched over some hundreds of samples at a time: sums of e^2 and d^2 that nothing waits for, and
-a look at them and at the weights where a watch ends (``strayed``). An error of another order is noticed at once.
+a look at them and at the weights where a watch ends (``strayed``). An error of another order is noticed at once. What
+was learnt from an input far quieter than what comes now is forgotten if it was good for nothing (``rising.py``).
 
 Weights are kept oldest tap first, as the delay line lies in memory. The line of the stream is a ring of ``taps + 2``
 written twice, so that the window and the two before it are always contiguous.
@@ -39,7 +40,8 @@ from numpy.typing import NDArray
 from .._jit import Function, helper, kernel, loop, rare, vector_kernel
 from .._jit.instructions import Intrinsic, get, late_sweep, put, warn
 from .constants import LARGEST
-from .line import BURST, HORIZON, as_if_full, finite, listen
+from .line import BURST, as_if_full, finite, listen
+from .rising import RISE, above, beyond, follow, worthless
 
 # p
 TAPS, MU, LEAK, REGULARISER, REFERENCES, POLICY, A, B = range(8)
@@ -52,17 +54,18 @@ POSITION, GAIN, KEEP, POWER, COUNT, LEVEL, DIVERGED, HELD, UNLEARNT, LATE_GAIN, 
 # of the present watch: squares, samples to go, UNLEARNT at its start; of the last one: whether it was bad, and |w|^2 at
 # its end; and the peak of the input, which fades from watch to watch
 ERRORS, DESIRED, LEFT, MISSED, BAD, LENGTH, PEAK = range(14, 21)
+LAST_ERRORS, LAST_DESIRED = 22, 23  # of the last watch; 21 belongs to ``complex_fir.py``
 WEIGHTS = 24  # the state begins on a cache line, and the weights too: vectors across two lines cost half as much again
 
 RAISE, RESET = 0.0, 1.0  # the third choice holds
 TRIAL = 3.0  # and this one holds but does not watch: to try steps at the edge of stability, with noise alone for d
 GROWTH = 1e4  # an error so many times the level of the signals is divergence, or a burst
-SURGE = 1e3  # how much a single sample can raise the level: one spike must not blind the detection for good
 WATCH = 512  # samples of a watch, beside one for each weight; to look more often costs more
 WORSE = 10.0  # an error of so many times the power of d is bad: it would be d itself with weights of zero
 LONGER = 1.01  # growth of the square of the weights' length in a watch, beyond rounding
 FADE = 0.7  # of the peak, from watch to watch
 CHUNK = 1024
+LASTING = 0.3  # what is left of the peak after a chunk, at least: it has two ends of a watch, or three
 
 
 class Family(NamedTuple):
@@ -118,13 +121,6 @@ def itself(x: float) -> float:
 def sign(x: float) -> float:
     """The regressor is the sign of the input."""
     return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else 0.0)
-
-
-@helper
-def follow(level: float, loudest: float) -> float:
-    """The level of the signals: their peak, which fades, and which one sample cannot raise beyond measure."""
-    most = SURGE * level if level > 0.0 else LARGEST
-    return max(level * (1.0 - 1.0 / HORIZON), min(loudest, most))
 
 
 @helper
@@ -204,6 +200,18 @@ def family(
             s[UNLEARNT] += 1.0
         diverged(p, s, say)
 
+    @rare
+    def rise(p, s, loudest):  # type: ignore[no-untyped-def]
+        """Before a sample that is far above all of late (``rising.py``)."""
+        total = p[TAPS] * p[REFERENCES]
+        if not outgrown(p, s, loudest, total):
+            return
+        peak = s[PEAK]
+        waiting = abs(s[GAIN]) + abs(s[LATE_GAIN])
+        length = math.sqrt(squared_length(p, s)) + waiting * math.sqrt(total) * max(peak, abs(regressor(peak)))
+        if beyond(length, loudest, s[LEVEL]):
+            forget(p, s)
+
     @kernel
     def step(p, s, x, d):  # type: ignore[no-untyped-def]
         taps = int(p[TAPS])
@@ -211,6 +219,8 @@ def family(
         i = int(s[POSITION])
         line = s[WEIGHTS + taps :]
         x = finite(x)
+        if abs(x) > RISE * s[PEAK]:
+            rise(p, s, abs(x))
         line[i] = x
         line[i + ring] = x
         s[POSITION] = i + 1 if i + 1 < ring else 0
@@ -243,12 +253,15 @@ def family(
         c = 0.0
         loudest = 0.0
         for r in range(m):
+            loudest = max(loudest, abs(finite(x[r])))
+        if loudest > RISE * s[PEAK]:
+            rise(p, s, loudest)
+        for r in range(m):
             line = s[WEIGHTS + m * taps + 2 * r * ring :]
             xr = finite(x[r])
             line[i] = xr
             line[i + ring] = xr
             s[POWER], s[COUNT] = listen(xr, s[POWER], s[COUNT])
-            loudest = max(loudest, abs(xr))
             e += xr * xr
             c += regressor(line[i + ring - 1]) * xr
             y += sweep(s, WEIGHTS + r * taps, line, i + 3, taps, s[LATE_GAIN], s[LATE_KEEP])
@@ -267,11 +280,23 @@ def family(
             look(p, s, trouble, True)
         return y
 
-    blocks = (block_of(learn, look, sweep, regressor, one=one) for one in (True, False))
+    blocks = (block_of(learn, look, rise, sweep, regressor, one=one) for one in (True, False))
     return Family(step, vector_step, *blocks)
 
 
-def block_of(learn: Function, look: Function, sweep: Intrinsic, regressor: Function, *, one: bool) -> Function:
+@rare
+def before_rise(lines: Any, bound: float, size: int, m: int, reach: int) -> int:
+    """How many of so many new samples come before the first whose inputs are louder."""
+    for i in range(size):
+        for r in range(m):
+            if abs(get(lines, (r + 1) * reach - CHUNK + i)) > bound:
+                return i
+    return size
+
+
+def block_of(
+    learn: Function, look: Function, rise: Function, sweep: Intrinsic, regressor: Function, *, one: bool
+) -> Function:
     """The block kernel; that for one reference is the same, but a compiler sees that it need not count them."""
 
     @loop("void(f8[::1],f8[::1],f8[:,::1],f8[::1],f8[::1])")
@@ -295,9 +320,22 @@ def block_of(learn: Function, look: Function, sweep: Intrinsic, regressor: Funct
         done = 0
         while done < y.size:
             size = min(CHUNK, y.size - done)
+            first = 0.0
+            for r in range(m):
+                first = max(first, abs(finite(x[done, r])))
+            if first > RISE * s[PEAK]:
+                s[GAIN], s[KEEP], s[LATE_GAIN], s[LATE_KEEP] = g, keep, late_g, late_keep
+                s[POWER], s[COUNT], s[LEVEL] = power, count, level
+                rise(p, s, first)
+                g, keep, late_g, late_keep = s[GAIN], s[KEEP], s[LATE_GAIN], s[LATE_KEEP]
+            bound, louder = LASTING * RISE * max(s[PEAK], first), 0
             for r in range(m):
                 for i in range(size):
                     lines[r * reach + ring + i] = finite(x[done + i, r])
+                for i in range(r * reach + ring, r * reach + ring + size):  # a loop of its own becomes one of vectors
+                    louder += 1 if abs(get(lines, i)) > bound else 0
+            if louder > 0:  # what may be a rise begins the next chunk
+                size = before_rise(lines, bound, size, m, reach)
             t = 0
             while t < size:
                 trouble = False
@@ -347,6 +385,33 @@ def block_of(learn: Function, look: Function, sweep: Intrinsic, regressor: Funct
 
 
 @helper
+def squared_length(p: Any, s: Any) -> float:
+    """|w|^2, without what waits."""
+    length = 0.0
+    for i in range(int(p[TAPS]) * int(p[REFERENCES]) * (1 + int(p[COMPLEX]))):
+        length += s[WEIGHTS + i] * s[WEIGHTS + i]
+    return length
+
+
+@helper
+def forget(p: Any, s: Any) -> None:
+    """Weights of zero, and none that wait."""
+    for i in range(int(p[TAPS]) * int(p[REFERENCES]) * (1 + int(p[COMPLEX]))):
+        s[WEIGHTS + i] = 0.0
+    s[GAIN], s[KEEP], s[LATE_GAIN], s[LATE_KEEP] = 0.0, 1.0, 0.0, 1.0
+
+
+@helper
+def outgrown(p: Any, s: Any, loudest: float, total: float) -> bool:
+    """Whether the input comes up from so far below that the weights are of no use any more."""
+    errors, desired = s[ERRORS] + s[LAST_ERRORS], s[DESIRED] + s[LAST_DESIRED]
+    if not (p[MU] > 0.0 and s[HELD] == 0.0 and above(loudest, s[POWER])):
+        return False
+    useless: bool = worthless(errors, desired, total, s[COUNT] / p[REFERENCES])
+    return useless
+
+
+@helper
 def strayed(p: Any, s: Any, up: float, down: float) -> bool:
     """At the end of a watch: whether the weights stray, away from where errors are small.
 
@@ -365,10 +430,10 @@ def strayed(p: Any, s: Any, up: float, down: float) -> bool:
     errors, desired = s[ERRORS] / (WATCH + total), s[DESIRED] / (WATCH + total)
     bad_before, before, peak, power = s[BAD] != 0.0, s[LENGTH], s[PEAK], s[POWER]
     spiky = peak * peak > BURST * power
-    length = 0.0
-    for i in range(total * (1 + int(p[COMPLEX]))):
-        length += s[WEIGHTS + i] * s[WEIGHTS + i]
+    length = squared_length(p, s)
+    last_errors, last_desired = s[ERRORS], s[DESIRED]
     watch_afresh(p, s)
+    s[LAST_ERRORS], s[LAST_DESIRED] = last_errors, last_desired
     s[LENGTH] = length
     s[PEAK] = FADE * peak
     if not errors * power > WORSE * lopsided * desired * (peak * peak if spiky else power):
@@ -391,9 +456,7 @@ def diverged(p: Any, s: Any, say: bool) -> None:
     if p[POLICY] == RAISE:
         raise FloatingPointError("the adaptive filter diverged: its error outgrew the signal; lower mu")
     if p[POLICY] == RESET:
-        for i in range(int(p[TAPS]) * int(p[REFERENCES]) * (1 + int(p[COMPLEX]))):
-            s[WEIGHTS + i] = 0.0
-        s[LATE_GAIN], s[LATE_KEEP] = 0.0, 1.0
+        forget(p, s)
         if say:
             warn("the adaptive filter diverged: its error outgrew the signal; weights set to zero; lower mu")
     else:
@@ -404,7 +467,7 @@ def diverged(p: Any, s: Any, say: bool) -> None:
 @helper
 def watch_afresh(p: Any, s: Any) -> None:
     """Begin another watch, and know nothing of the one before."""
-    s[ERRORS] = s[DESIRED] = s[BAD] = s[LENGTH] = 0.0
+    s[ERRORS] = s[DESIRED] = s[LAST_ERRORS] = s[LAST_DESIRED] = s[BAD] = s[LENGTH] = 0.0
     s[LEFT] = WATCH + p[TAPS] * p[REFERENCES]
     s[MISSED] = s[UNLEARNT]
 

@@ -52,6 +52,23 @@ def level(s, at, m, r, x):  # type: ignore[no-untyped-def]
 
 
 @rare
+def begin_anew(s, at, u, n, m, loudest):  # type: ignore[no-untyped-def]
+    """The energies after a rise of the input, or, with 0, after a spike (``rising.py``): from the row of now."""
+    for r in range(m):
+        new = s[u + n - m + r] * s[u + n - m + r]
+        if loudest == 0.0:
+            row = 0.0
+            for i in range(u + r, u + n, m):
+                row += s[i] * s[i]
+            new = row * m / n
+        elif not new * s[at + COUNT * m + r] > s[at + ENERGY * m + r]:
+            continue
+        if new > 0.0:
+            s[at + ENERGY * m + r] = new
+            s[at + COUNT * m + r] = 1.0
+
+
+@rare
 def _several(s, at, u, n, m, keep):  # type: ignore[no-untyped-def]
     """The energy of the row in average rows, that of each reference relative to its own; 0 where it is silent."""
     loud = False

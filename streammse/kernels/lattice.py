@@ -20,13 +20,14 @@ Haykin, Adaptive Filter Theory, 5th ed., 2014, ch. 16 (order-recursive adaptive 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._jit import helper, kernel, rare
-from . import hearing, line
+from . import hearing, line, rising
 from .constants import LARGEST, SMALLEST
 from .rls import ABSURD
 
@@ -34,7 +35,7 @@ Array = NDArray[np.float64]
 
 # p
 TAPS, FORGETTING, REGULARISER = range(3)
-# s: scalars, the two numbers of hearing, then the stages, eight numbers each
+# s: scalars, the two numbers of hearing, then the stages, eight numbers each, then those of ``rising.py``
 UNLEARNT, ENERGY, STILL = range(3)
 HEARING = 3
 STAGES = 8
@@ -47,7 +48,7 @@ FURTHEST = 1e100  # what stands for the prior of a stage that the input takes lo
 
 def size(taps: int) -> int:
     """How many float64 the state takes."""
-    return STAGES + 8 * taps
+    return STAGES + 8 * taps + rising.NUMBERS
 
 
 @rare
@@ -70,6 +71,19 @@ def _heard(s, x, taps):  # type: ignore[no-untyped-def]
     level = hearing.level(s, HEARING - hearing.LEVEL, 1, 0, x)
     s[STILL] = min(s[STILL] + 1.0, taps) if x * x <= hearing.QUIET * level else 0.0
     return s[STILL] < taps
+
+
+@rare
+def _forget(p, s, taps, x):  # type: ignore[no-untyped-def]
+    """When the input comes up: all begins anew, unless the weights are harmless; backward errors are about as large."""
+    slots = STAGES + 8 * taps
+    squares = 0.0
+    for i in range(STAGES + WEIGHT, slots, 8):
+        squares += s[i] * s[i]
+    if rising.begins(s, slots, taps, math.sqrt(squares), abs(x)):
+        for i in range(STAGES, slots):
+            s[i] = 0.0
+        _begin(p, s, x * x)
 
 
 @helper
@@ -95,6 +109,11 @@ def step(p: Any, s: Any, x: float, d: float) -> Any:
     taps = int(p[TAPS])
     keep = p[FORGETTING]
     x = line.finite(x)
+    slots = STAGES + 8 * taps
+    if rising.come(s, slots, taps, abs(x), s[HEARING], s[HEARING + 1]):
+        _forget(p, s, taps, x)
+    elif s[slots + rising.LEFT] > 0.0:
+        rising.was_spike(s, slots, abs(x))  # in full, as it says: only the rise ends
     if x != 0.0 and s[ENERGY] == 0.0:
         _begin(p, s, x * x)
     known = abs(d) < LARGEST
@@ -134,6 +153,7 @@ def step(p: Any, s: Any, x: float, d: float) -> Any:
         eta = forth
         beta = back
         at += 8
+    rising.judge(s, slots, d, y)
     if not known:
         s[UNLEARNT] += 1.0
         if heard:
@@ -147,7 +167,7 @@ def _backward(s: Array, taps: int) -> Array:
     A stage joins that of now, forwards, and that of one sample ago, backwards: which is that of now without the gain K
     of the last sample.
     """
-    stages = s[STAGES:].reshape(taps, 8)
+    stages = s[STAGES : STAGES + 8 * taps].reshape(taps, 8)
     rows = np.zeros((taps, taps))
     rows[0, 0] = 1.0
     forward, gain = rows[0].copy(), np.zeros(taps)
@@ -162,9 +182,9 @@ def _backward(s: Array, taps: int) -> Array:
 
 def weights(s: Array, taps: int) -> Array:
     """The weights of the transversal filter that the lattice stands for."""
-    return np.asarray(s[STAGES + WEIGHT :: 8] @ _backward(s, taps))
+    return np.asarray(s[STAGES + WEIGHT : STAGES + 8 * taps : 8] @ _backward(s, taps))
 
 
 def set_weights(s: Array, taps: int, w: Array) -> None:
     """Let the lattice stand for the filter with these weights."""
-    s[STAGES + WEIGHT :: 8] = np.linalg.solve(_backward(s, taps).T, w)
+    s[STAGES + WEIGHT : STAGES + 8 * taps : 8] = np.linalg.solve(_backward(s, taps).T, w)

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import Function, helper, kernel, vector_kernel
+from .._jit import Function, helper, kernel, rare, vector_kernel
 from .._jit.vectors import dot
+from . import rising
 from .constants import LARGEST, SMALLEST
 
 # p: the parameters of a member stand behind
@@ -27,6 +28,7 @@ OWN = 2
 # s: the scalars of a member stand behind, up to the weights
 POSITION, POWER, COUNT, UNLEARNT = range(4)
 FREE = 4
+RISING = 18  # those of ``rising.py``, the last before the weights
 WEIGHTS = 24  # the state begins on a cache line, and the weights too
 
 HORIZON = 100_000.0  # samples over which the input power is averaged
@@ -98,6 +100,20 @@ def _turn(s, at, rows, m, taps):  # type: ignore[no-untyped-def]
     return at + (row + rows - taps + 1) * m
 
 
+@rare
+def begin_anew(s: Any, u: int, n: int, m: int, loudest: float) -> None:
+    """The power of the input after a rise to so much, or, after a spike, from what is in the line: as at the start."""
+    square = loudest * loudest if loudest > 0.0 else dot(s, u, s, u, n) / n
+    s[POWER], s[COUNT] = square, float(m) if square > 0.0 else 0.0
+
+
+@rare
+def forget_weights(p: Any, s: Any, u: int, n: int, loudest: float) -> None:
+    """They stand where they are; nothing waits."""
+    if loudest == 0.0 or rising.forget(s, RISING, WEIGHTS, n, WEIGHTS, loudest, 0.0):
+        begin_anew(s, u, n, int(p[REFERENCES]), loudest)
+
+
 class Steps(NamedTuple):
     """The kernels of a member: for one reference, and for several."""
 
@@ -106,16 +122,28 @@ class Steps(NamedTuple):
 
 
 @cache
-def steps(learn: Function, reach: Function = no_further) -> Steps:
-    """Both kernels of ``learn(p, s, u, n, d) -> y``."""
+def steps(learn: Function, reach: Function = no_further, forget: Function = forget_weights) -> Steps:
+    """Both kernels of ``learn(p, s, u, n, d) -> y``.
+
+    ``forget(p, s, u, n, loudest)`` is called when the input comes up to ``loudest``; with 0 when that was a spike.
+    """
 
     @kernel
     def step(p, s, x, d):  # type: ignore[no-untyped-def]
         taps = int(p[TAPS])
         rows = taps + reach(p)
         at = WEIGHTS + taps
+        loudest = abs(finite(x))
+        rises = rising.come(s, RISING, taps, loudest, s[POWER], s[COUNT])
         _enter(s, at, rows, 1, 0, x)
-        return learn(p, s, _turn(s, at, rows, 1, taps), taps, d)
+        u = _turn(s, at, rows, 1, taps)
+        if rises:
+            forget(p, s, u, taps, loudest)
+        elif s[RISING + rising.LEFT] > 0.0 and rising.was_spike(s, RISING, loudest):
+            forget(p, s, u, taps, 0.0)
+        y = learn(p, s, u, taps, d)
+        rising.judge(s, RISING, d, y)
+        return y
 
     @vector_kernel
     def vector_step(p, s, x, d):  # type: ignore[no-untyped-def]
@@ -123,9 +151,20 @@ def steps(learn: Function, reach: Function = no_further) -> Steps:
         m = int(p[REFERENCES])
         rows = taps + reach(p)
         at = WEIGHTS + m * taps
+        loudest = 0.0
+        for r in range(m):
+            loudest = max(loudest, abs(finite(x[r])))
+        rises = rising.come(s, RISING, m * taps, loudest, s[POWER], s[COUNT] / m)
         for r in range(m):
             _enter(s, at, rows, m, r, x[r])
-        return learn(p, s, _turn(s, at, rows, m, taps), m * taps, d)
+        u = _turn(s, at, rows, m, taps)
+        if rises:
+            forget(p, s, u, m * taps, loudest)
+        elif s[RISING + rising.LEFT] > 0.0 and rising.was_spike(s, RISING, loudest):
+            forget(p, s, u, m * taps, 0.0)
+        y = learn(p, s, u, m * taps, d)
+        rising.judge(s, RISING, d, y)
+        return y
 
     return Steps(step, vector_step)
 

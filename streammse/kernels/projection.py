@@ -34,10 +34,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import helper
+from .._jit import helper, rare
 from .._jit.instructions import get, put
 from .._jit.passes import add_then_dot
-from . import line
+from . import line, rising
 from .bursts import worth_learning
 from .constants import LARGEST, SMALLEST
 from .line import COUNT, FREE, POWER, REFERENCES, TAPS, UNLEARNT, WEIGHTS, as_if_full, listen
@@ -146,6 +146,23 @@ def solve(s: Any, at: int, order: int, width: int, threshold: float) -> float:
         for c in range(a):
             put(s, gains + c, get(s, gains + c) - get(s, low + a * width + c) * one)
     return total
+
+
+@rare
+def forget(p: Any, s: Any, u: int, n: int, loudest: float) -> None:
+    """When the input comes up (``rising.py``): the weights, what waits for them, and the errors that they left."""
+    m, width = int(p[REFERENCES]), int(p[ORDER]) + 1
+    at = WEIGHTS + n + 2 * (n + m * width)
+    waiting = 0.0
+    for i in range(at + WAITING * width, at + WAITING * width + width):
+        waiting += abs(s[i])
+    waiting *= math.sqrt(n * s[POWER])
+    if loudest > 0.0 and not rising.forget(s, line.RISING, WEIGHTS, n, WEIGHTS, loudest, waiting):
+        return
+    line.begin_anew(s, u, n, m, loudest)
+    if loudest > 0.0:
+        for i in range(width):
+            s[at + WAITING * width + i] = s[at + ERRORS * width + i] = s[at + KNOWN * width + i] = 0.0
 
 
 @cache

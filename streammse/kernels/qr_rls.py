@@ -6,8 +6,9 @@ The rows, what they count for and how each reference begins are those of ``rls.p
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from .._jit import helper
+from .._jit import helper, rare
 from . import hearing, line, triangle
 from .constants import LARGEST
 
@@ -36,6 +37,28 @@ def begin(p, s, at, t, u, n, m):  # type: ignore[no-untyped-def]
         if x != 0.0 and s[at + hearing.ENERGY * m + r] == 0.0:
             for i in range(r, n, m):
                 s[t + triangle.D * long + i] = p[REGULARISER] * x * x
+
+
+@helper
+def known(s, delta, at, t, n, m):  # type: ignore[no-untyped-def]
+    """D_i from the energies so far."""
+    d = t + triangle.D * ((n + 3) // 4 * 4)
+    for i in range(n):
+        energy = s[at + hearing.ENERGY * m + i % m]
+        if energy > 0.0:
+            s[d + i] = delta * energy / s[at + hearing.COUNT * m + i % m]
+
+
+@rare
+def forget(p: Any, s: Any, u: int, n: int, loudest: float) -> None:
+    """When the input comes up, or that was a spike (``rising.py``)."""
+    m = int(p[line.REFERENCES])
+    at = line.WEIGHTS + 3 * n
+    t = at + hearing.NUMBERS * m
+    if loudest == 0.0 or triangle.harmful(s, line.RISING, t, n, loudest):
+        hearing.begin_anew(s, at, u, n, m, loudest)
+        triangle.begin_anew(s, t, n)
+        known(s, p[REGULARISER], at, t, n, m)
 
 
 @helper

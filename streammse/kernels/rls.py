@@ -20,7 +20,8 @@ What keeps P positive and finite, whatever comes:
   never happens, and the solution is that of exponentially weighted least squares.
 - No row counts for much more than the others, and silent ones for nothing (``hearing.py``): one spike would else leave
   nothing of the digits of P, and could not be forgotten for long.
-- Every reference begins, at its first sample x0 that is not zero, with P_ii = 1 / (delta x0^2).
+- Every reference begins, at its first sample x0 that is not zero, with P_ii = 1 / (delta x0^2); and anew when the
+  input comes up from far below and all that was learnt is worthless (``rising.py``).
 - Should u' P u be negative all the same, P begins anew from the energy of the input, and the weights stay.
 
 S. Haykin, Adaptive Filter Theory, 5th ed., 2014, ch. 10.
@@ -33,11 +34,12 @@ S. L. Gay, "Dynamically regularized fast RLS with application to echo cancellati
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from .._jit import helper, rare
 from .._jit.symmetric import ROWS, subtract_and_multiply
 from .._jit.vectors import add_scaled, dot
-from . import hearing, line
+from . import hearing, line, rising
 from .constants import LARGEST, SMALLEST
 from .symmetric import diagonal, padded, triangle_size
 
@@ -54,6 +56,7 @@ FLOOR = 1e-8  # the least that is known of a coordinate, relative to the energy 
 FAITH = 1e-8  # errors are not taken to be smaller than this share of the power of d
 SURPRISE = 10.0  # an error counts in the noise for at most so many times its power
 DEEPEST = 1e-6  # the noise is not taken to be smaller than this share of the error of late
+FIRST = 3.0  # samples after which errors have a scale
 SPAN = 9.0  # n samples are never forgotten by more than exp(-SPAN): what FLOOR bounds is looked at once in so many
 ABSURD = 1e200  # an error that is no number any more, or soon
 LEAST = 1e-200  # what decays ends before the subnormal numbers
@@ -96,17 +99,34 @@ def _begin_heard(p, s, u, n, m):  # type: ignore[no-untyped-def]
 
 
 @rare
-def _restart(p, s, n, m):  # type: ignore[no-untyped-def]
+def _anew(p, s, n, m):  # type: ignore[no-untyped-def]
     """P as at the beginning, by the energy of the input so far."""
     at, vectors, _ = _places(n, m)
     for k in range(vectors, s.size):
         s[k] = 0.0
     s[MU] = 1.0
     s[GAIN] = 0.0
-    s[RESTARTS] += 1.0
     for r in range(m):
         if s[at + hearing.ENERGY * m + r] > 0.0:
             _begin(p, s, n, m, r, s[at + hearing.ENERGY * m + r] / s[at + hearing.COUNT * m + r])
+
+
+@rare
+def _restart(p, s, n, m):  # type: ignore[no-untyped-def]
+    """The same where rounding is to blame."""
+    s[RESTARTS] += 1.0
+    _anew(p, s, n, m)
+
+
+@rare
+def forget(p: Any, s: Any, u: int, n: int, loudest: float) -> None:
+    """When the input comes up, or that was a spike (``rising.py``)."""
+    m = int(p[line.REFERENCES])
+    at, _, _ = _places(n, m)
+    if loudest == 0.0 or rising.forget(s, line.RISING, line.WEIGHTS, n, line.WEIGHTS, loudest, 0.0):
+        hearing.begin_anew(s, at, u, n, m, loudest)
+        _anew(p, s, n, m)
+        s[JUDGED] = s[JUDGED] if loudest == 0.0 else 0.0
 
 
 @rare
@@ -163,18 +183,38 @@ def _look(s, n, m):  # type: ignore[no-untyped-def]
         _hold(s, n, triangle, vectors, i, known)
 
 
+@rare
+def _first(s, square):  # type: ignore[no-untyped-def]
+    """The squares of the first three d, of which the middle one is the size: the first may be the outlier."""
+    s[JUDGED] += 1.0
+    low, high = min(s[SIZE], square), max(s[SIZE], square)
+    if s[JUDGED] == 1.0:
+        s[SIZE] = square
+    elif s[JUDGED] == 2.0:
+        s[SIZE], s[SCALE] = low, high
+    else:
+        s[SIZE] = s[SCALE] = min(high, s[SCALE])
+
+
 @helper
 def _tempered(p, s, d, e):  # type: ignore[no-untyped-def]
-    """The weight of Huber's loss for the error e, at the scale of the errors: his proposal 2, one sample at a time."""
+    """The weight of Huber's loss for the error e, at the scale of the errors: his proposal 2, one sample at a time.
+
+    Nothing is learnt before there is a scale.
+    """
     share = p[SHARE]
     square = p[THRESHOLD] * p[THRESHOLD]
+    if s[JUDGED] < FIRST:
+        if d * d > LEAST:
+            _first(s, d * d)
+        return 0.0
     k = min(s[JUDGED] + 1.0, p[MEMORY])
     size = s[SIZE]
-    size = size + (min(d * d, square * size) / share - size) / k if size > 0.0 else d * d
+    size += (min(d * d, square * size) / share - size) / k
     scale = s[SCALE]
     floor = FAITH * size
     limit = square * max(scale, floor)
-    scale = scale + (min(e * e, limit) / share - scale) / k if scale > 0.0 else e * e
+    scale += (min(e * e, limit) / share - scale) / k
     s[JUDGED] = k
     s[SIZE] = max(size, LEAST)
     s[SCALE] = max(scale, LEAST)
@@ -230,13 +270,14 @@ def learn(p, s, u, n, d):  # type: ignore[no-untyped-def]
         q = _multiply_seldom(s, n, triangle, vectors, u)
         leverage = dot(s, q, s, u, n)
     e = d - y
-    if p[THRESHOLD] > 0.0:
-        omega *= _tempered(p, s, d, e)
+    tempered = _tempered(p, s, d, e) if p[THRESHOLD] > 0.0 else 1.0
     if variable:
         keep = _varied(p, s, n, e, leverage / s[MU])
         s[LAMBDA] = keep
     s[MU] *= keep
-    gain = 1.0 / ((s[MU] if omega == 1.0 else s[MU] / omega) + leverage)
+    # as if the error were no larger than its bound, and not only its row of less weight: with a P of which little is
+    # known yet, that would be fitted all the same
+    gain = tempered / ((s[MU] if omega == 1.0 else s[MU] / omega) + leverage)
     s[GAIN] = gain
     if SMALLEST < abs(e) < ABSURD:
         add_scaled(s, line.WEIGHTS, e * gain, s, q, n)

@@ -10,7 +10,7 @@ probe, h sees the references (Zhang, Lan and Ser 2001),
 So neither does the model take the noise for the path, nor the control filter the probe for noise. Where so much is
 heard beside the probe that the model would be mostly noise, as after a change of the path, the control filter waits:
 then h soon explains what is heard, the model is learnt, and the control filter goes on (``trust``). Where it has run
-into its limit all the same, it is given up and begins anew (``speak``).
+into its limit all the same, or diverges, it is given up and begins anew (``speak``, ``learn``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import math
 
 from .._jit import helper, kernel, vector_kernel
 from .._jit.vectors import add_scaled, dot
-from .constants import LARGEST
 from .filtered_x import (
     HEARD,
     LIMIT,
@@ -30,13 +29,15 @@ from .filtered_x import (
     emit,
     gain,
     hear,
+    learns,
     model,
     powers,
     turn,
     unlearn,
+    watched,
 )
 from .filtered_x import LENGTH as PATH
-from .line import POSITION, REFERENCES, TAPS, UNLEARNT, WEIGHTS, as_if_full, finite, listen
+from .line import POSITION, REFERENCES, TAPS, WEIGHTS, as_if_full, finite, listen
 from .outliers import SHORT, within
 
 # p
@@ -127,6 +128,8 @@ def learn(p, s, m, e):  # type: ignore[no-untyped-def]
         s[SETTLED] += 1.0
     else:
         unlearn(p, s, m, 0, sure * sure * gain(p, s, m), f)
+        if watched(p, s, m):
+            s[SETTLED] = 0.0
     s[HEARD] = min(s[HEARD] + 1.0, SHORT)
 
 
@@ -136,10 +139,8 @@ def step(p, s, x, d):  # type: ignore[no-untyped-def]
     hear(p, s, 1, 0, x)
     s[LOUD], s[OVER] = listen(finite(x), s[LOUD], s[OVER])
     y = speak(p, s, 1)
-    if abs(d) < LARGEST:
+    if learns(s, d):
         learn(p, s, 1, d)
-    else:
-        s[UNLEARNT] += 1.0
     turn(p, s)
     return y
 
@@ -152,9 +153,7 @@ def vector_step(p, s, x, d):  # type: ignore[no-untyped-def]
         hear(p, s, m, r, x[r])
         s[LOUD], s[OVER] = listen(finite(x[r]), s[LOUD], s[OVER])
     y = speak(p, s, m)
-    if abs(d) < LARGEST:
+    if learns(s, d):
         learn(p, s, m, d)
-    else:
-        s[UNLEARNT] += 1.0
     turn(p, s)
     return y

@@ -3,7 +3,9 @@
 ``rule(p, s, e, d, energy, lagged, mu, floor) -> (mu, floor)`` is asked once for every sample that teaches: e the
 error, ``energy`` |x(n)|^2, ``lagged`` x(n-1)' x(n), ``floor`` the regulariser. What it keeps lies behind the state of
 the filter. The step is that of NLMS, relative to the energy in the line, and squares of errors count relative to the
-running power of d: so every rule works for signals of any scale, where the papers have steps of LMS and plain squares.
+running power of d, products of two errors to the power of the errors of late: so every rule works for signals of any
+scale, where the papers have steps of LMS and plain squares. Relative to d, such products would fade with the noise, and
+the step would stay where the start had driven it.
 """
 
 from __future__ import annotations
@@ -13,18 +15,21 @@ from typing import Any
 
 from .._jit import helper
 from . import fir
+from .constants import SMALLEST as SMALL
 from .fir import UNLEARNT
-from .line import listen
+from .line import BURST, listen
 
 # p
 RATE, MEMORY, SMALLEST, LARGEST = range(fir.P_SIZE, fir.P_SIZE + 4)
 P_SIZE = fir.P_SIZE + 4
-# behind the state: the step (or regulariser) of now, the running power of d and of how many samples, the error and the
-# energy of the sample before, and how many had taught nothing by then
+# behind the state: the step (or regulariser) of now, the running power of d and of how many samples, or that of the
+# errors of late, the error and the energy of the sample before, and how many had taught nothing by then
 NOW, POWER, COUNT, BEFORE, ENERGY, SINCE = range(6)
 MORE = 6
 
+WHILE = 100.0  # samples over which the power of the error is averaged
 OUTLIER = 10.0  # of what errors on end agree in, relative: a spike must not set the step
+STEEPEST = 4.0  # GNGD: of the average energy over that in the line: an empty line must not set the regulariser
 MOST = 100.0  # GNGD: what the regulariser grows to at most, relative to the energy: a step of a hundredth
 
 
@@ -44,17 +49,28 @@ def desired_power(s: Any, at: int, d: float) -> float:
 
 
 @helper
-def agreement(s: Any, at: int, e: float, power: float, lagged: float) -> float:
-    """e(n) e(n-1) over the power of d times x(n-1)' x(n) over what the last step was divided by.
+def error_power(power: float, e: float) -> float:
+    """The power of the error of late, with one more: what the products of errors are relative to."""
+    square = e * e
+    if not square > SMALL:
+        return power
+    return power + (min(square, BURST * power) - power) * (1.0 / WHILE) if power > 0.0 else square
+
+
+@helper
+def agreement(s: Any, at: int, e: float, lagged: float) -> float:
+    """e(n) e(n-1) over the power of the error times x(n-1)' x(n) over what the last step was divided by.
 
     Nothing where the sample before taught nothing. Keeps the error for the next one.
     """
+    power = s[at + POWER]  # that before this error: the division does not wait for it
+    s[at + POWER] = error_power(power, e)
     before, last = s[at + BEFORE], s[at + ENERGY]
     fresh = s[at + SINCE] == s[UNLEARNT]
     s[at + BEFORE], s[at + SINCE] = e, s[UNLEARNT]
     if not (fresh and power > 0.0 and last > 0.0):
         return 0.0
-    both: float = (e * before / power) * (lagged / last)
+    both: float = e * ((before / power) * (lagged / last))
     return max(-OUTLIER, min(OUTLIER, both))
 
 
@@ -74,7 +90,7 @@ def kwong_johnston(p, s, e, d, energy, lagged, mu, floor):  # type: ignore[no-un
 def mathews_xie(p, s, e, d, energy, lagged, mu, floor):  # type: ignore[no-untyped-def]
     """mu(n) = mu(n-1) + rho e(n) e(n-1) x(n-1)' x(n)."""
     at = behind(p)
-    following = s[at + NOW] + p[RATE] * agreement(s, at, e, desired_power(s, at, d), lagged)
+    following = s[at + NOW] + p[RATE] * agreement(s, at, e, lagged)
     s[at + NOW] = min(max(following, p[SMALLEST]), p[LARGEST])
     s[at + ENERGY] = energy + floor
     return s[at + NOW], floor
@@ -86,9 +102,9 @@ def gngd(p, s, e, d, energy, lagged, mu, floor):  # type: ignore[no-untyped-def]
     at = behind(p)
     least, last = p[fir.REGULARISER], s[at + ENERGY]
     unit = floor / least  # the average energy in the line
-    same = agreement(s, at, e, desired_power(s, at, d), lagged)
+    same = agreement(s, at, e, lagged)
     if last > 0.0:
-        following = s[at + NOW] - p[RATE] * mu * same * (unit / last)
+        following = s[at + NOW] - p[RATE] * mu * same * min(unit / last, STEEPEST)
         s[at + NOW] = min(max(following, least), MOST)
     s[at + ENERGY] = energy + s[at + NOW] * unit
     return mu, s[at + NOW] * unit

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from .._jit import helper
 from .._jit.rows import four_rows
 from .._jit.vectors import dot
+from . import rising
 
 Array = NDArray[np.float64]
 
@@ -153,6 +154,29 @@ def wipe(s, at, n):  # type: ignore[no-untyped-def]
     size = (n + 3) // 4 * 4
     for i in range(size):
         s[at + WEIGHTS * size + i] = 0.0
+
+
+@helper
+def harmful(s, slots, at, n, loudest):  # type: ignore[no-untyped-def]
+    """Zeros in the place of what makes the weights, if they are harmful when the input comes up (``rising.py``)."""
+    size = (n + 3) // 4 * 4
+    solve(s, at, n)
+    forgotten = rising.forget(s, slots, at + THETA * size, size, at + WEIGHTS * size, loudest, 0.0)
+    wipe(s, at, n)
+    return forgotten
+
+
+@helper
+def begin_anew(s, at, n):  # type: ignore[no-untyped-def]
+    """The weights stay, and nothing is known of them; the caller sets D."""
+    size = (n + 3) // 4 * 4
+    solve(s, at, n)
+    for i in range(size):
+        s[at + THETA * size + i] = s[at + WEIGHTS * size + i]
+        s[at + D * size + i] = s[at + ENERGY * size + i] = 0.0
+    for k in range(at + VECTORS * size, at + VECTORS * size + 8 * (size // 4) * (size // 4 + 1)):
+        s[k] = 0.0
+    wipe(s, at, n)
 
 
 def _unpacked(s: Array, at: int, n: int) -> Array:

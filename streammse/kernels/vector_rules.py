@@ -19,7 +19,7 @@ from .bursts import worth_learning
 from .constants import LARGEST as HUGE
 from .constants import SMALLEST as SMALL
 from .line import COUNT, FREE, POWER, REFERENCES, UNLEARNT, WEIGHTS, as_if_full, listen
-from .step_rules import OUTLIER
+from .step_rules import OUTLIER, error_power
 
 # p: what a rule takes stands behind
 MU, REGULARISER = range(line.OWN, line.OWN + 2)
@@ -28,7 +28,7 @@ SHARE, EVEN = RATE, FADING  # of gains in proportion
 PULL, SLOPE = RATE, FADING  # of attraction
 P_SIZE = line.OWN + 6
 # s
-LEVEL, DESIRED, HEARD, STEP = range(FREE, FREE + 4)
+LEVEL, DESIRED, HEARD, STEP, MISFIT = range(FREE, FREE + 5)
 
 SILENT = SMALL * SMALL  # no more energy in the line than this teaches nothing
 LOUD = 3.0  # an error counts for at most so many times the rms of d in a step: a spike must not set it for long
@@ -76,7 +76,9 @@ def descend(p, s, u, n, e, energy, floor, unit):  # type: ignore[no-untyped-def]
     most = LOUD * math.sqrt(s[DESIRED])
     heard = max(-most, min(most, e))
     slope = dot(s, at, s, u, n)
-    agreed = heard * slope / s[DESIRED] if s[DESIRED] > 0.0 else 0.0
+    misfit = s[MISFIT]
+    agreed = heard * (slope / misfit) if misfit > 0.0 else 0.0
+    s[MISFIT] = error_power(misfit, heard)
     step = s[STEP] + p[RATE] * max(-OUTLIER, min(OUTLIER, agreed))
     step = min(max(step, p[SMALLEST]), p[LARGEST])
     s[STEP] = step

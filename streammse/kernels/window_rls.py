@@ -11,10 +11,12 @@ window does not excite stays as it is, and rows can be taken out down to the las
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from .._jit import helper, rare
 from . import hearing, line, triangle
 from .constants import LARGEST
+from .qr_rls import known as set_known
 
 # p
 WINDOW, REGULARISER = range(line.OWN, line.OWN + 2)
@@ -52,9 +54,7 @@ def _begin(p, s, at, t, n, m):  # type: ignore[no-untyped-def]
         s[k] = 0.0
     for i in range(n):
         s[mine + triangle.THETA * long + i] = s[other + triangle.WEIGHTS * long + i]
-        energy = s[at + hearing.ENERGY * m + i % m]
-        if energy > 0.0:
-            s[mine + triangle.D * long + i] = p[REGULARISER] * energy / s[at + hearing.COUNT * m + i % m]
+    set_known(s, p[REGULARISER], at, mine, n, m)
     triangle.wipe(s, other, n)
     s[SIDE] = 1.0 - s[SIDE]
 
@@ -79,6 +79,24 @@ def _fold(s, t, row, n, keep, root, learn, d, weight):  # type: ignore[no-untype
     if learn and weight > 0.0:
         triangle.listen(s, t, n, keep, True)
     return triangle.fold(s, t, n, 1.0, FLOOR, learn, root * d if learn else 0.0, weight) / root
+
+
+@rare
+def forget(p: Any, s: Any, u: int, n: int, loudest: float) -> None:
+    """When the input comes up, or that was a spike (``rising.py``): both triangles, and the rows that are to leave."""
+    m = int(p[line.REFERENCES])
+    at = line.WEIGHTS + 3 * n
+    rows = at + hearing.NUMBERS * m
+    first = rows + int(p[WINDOW]) * (n + 1)
+    now, other = first + int(s[SIDE]) * _length(n), first + (1 - int(s[SIDE])) * _length(n)
+    if loudest == 0.0 or triangle.harmful(s, line.RISING, now, n, loudest):
+        hearing.begin_anew(s, at, u, n, m, loudest)
+        triangle.begin_anew(s, now, n)
+        set_known(s, p[REGULARISER], at, now, n, m)
+        for i in range(_length(n)):
+            s[other + i] = s[now + i]
+        for i in range(rows, first):
+            s[i] = 0.0
 
 
 @helper

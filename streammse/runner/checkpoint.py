@@ -12,9 +12,10 @@ import json
 import os
 import struct
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from weakref import finalize
 
 from ..io.block import CheckpointError, DataError
 from ..io.files import FILES, Files, write_all
@@ -136,7 +137,7 @@ class Folder:
         self._current, self._previous, self._new = (
             os.path.join(self.name, f"checkpoint{end}") for end in ("", ".previous", ".new")
         )
-        self._lock = -1
+        self._free: Callable[[], None] | None = None
         self._whole = False  # whether the current one may become the previous one
 
     def load(self) -> Checkpoint | None:
@@ -191,20 +192,19 @@ class Folder:
 
     def close(self) -> None:
         """Let another run use it."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
-
-    __del__ = close
+        if self._free is not None:
+            self._free()
+            self._free = None
 
     def _take(self) -> None:
         with contextlib.suppress(ImportError):  # where there is no such lock, nobody is kept out
             import fcntl
 
             self.close()
-            self._lock = os.open(os.path.join(self.name, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            lock = os.open(os.path.join(self.name, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._free = finalize(self, os.close, lock)
             try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 self.close()
                 raise DataError(f"{self.name} is in use: another run writes its checkpoints there") from None
