@@ -356,7 +356,7 @@ def astray(node: Node) -> None:
         node.weights = np.r_[np.full(node.taps, 1e12), np.zeros(node.poles)]
         node._s[recursive.STRAYED] = 1.0
     else:
-        node.weights = np.full(node.weights.shape, 1e102 if node._closed_loop else 1e12)
+        node.weights = np.full(node.weights.shape, 1e102 if getattr(node, "_closed_loop", False) else 1e12)
 
 
 @pytest.mark.parametrize(("case", "name"), PARAMETERS, ids=str)
