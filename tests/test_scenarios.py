@@ -336,7 +336,7 @@ def test_iir_local_minimum_files_verdict_and_status(
 
 def test_system_identification_meets_theory(tmp_path: Path) -> None:
     identification = scenario("system_identification")
-    found = identification.story(seed=1, runs=12, samples=3000)
+    found = identification.story(seed=1, runs=6, samples=3000)
     assert len(found) > 30
     missed = {name: (one.above, one.off) for name, one in found.items() if not one.reached}
     assert not missed

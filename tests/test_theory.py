@@ -215,7 +215,7 @@ def decibels(a: np.ndarray, b: np.ndarray, width: int) -> np.ndarray:
 )
 def test_predicted_next_to_measured(f, tolerance: float, within: float) -> None:
     """The learning curve within some dB from first to last, the excess at its end within the tolerance."""
-    x, d = runs(2500, k=120, seed=7)
+    x, d = runs(2500, k=60, seed=7)
     predicted, measured = sm.predict_mse(f, x, d), sm.simulate_mse(f, x, d)
     assert np.abs(decibels(measured.curve[50:], predicted.curve[50:], 50)).max() < within
     tail = slice(-1000, None)
