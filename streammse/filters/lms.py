@@ -96,10 +96,9 @@ class LMS(GradientFilter):
     _variants = (
         {"references": 3},
         {"taps": 1, "references": 2},
-        {"loss": losses.tukey},
         {"complex": True, "references": 2, "loss": losses.huber},
     )
-    _long_variants = ({"complex": True},)
+    _long_variants = ({"complex": True}, {"loss": losses.tukey})
     _probes: ClassVar = {"loss": {"loss": losses.log_cosh}}
 
 
@@ -173,8 +172,8 @@ class NLMS(GradientFilter):
     complex: bool = complex_valued()
 
     _gain = fir.normalised_gain
-    _variants = ({"references": 3}, {"taps": 1}, {"complex": True})
-    _long_variants = ({"loss": losses.huber(0.5)},)
+    _variants = ({"taps": 1}, {"complex": True})
+    _long_variants = ({"references": 3}, {"loss": losses.huber(0.5)})
     _probes: ClassVar = {"loss": {"loss": losses.huber}}
 
 
@@ -231,4 +230,4 @@ class LeakyLMS(GradientFilter):
 
     _sweep = late_leaky_sweep
 
-    _variants = ({"references": 2},)
+    _long_variants = ({"references": 2},)

@@ -301,7 +301,7 @@ class Metric(Windowed):
 
     steady: bool = param(False, "whether the worst update of a window is bounded", kw_only=True, fixed=True, slot=5)
 
-    #: every window under the laws, once for each kind of statistic; one window for the others
+    #: every window: under the laws for one kind of statistic, for each in `make soak`; one window for the others
     _all_windows = (
         {"window": 16},
         {"halflife": 10.0},

@@ -74,8 +74,14 @@ class MedianOfMeansMSE(MeanMetric):
         "compensated": {"compensated": True, "window": 900},
         "capacity": {"capacity": 27, "seconds": 5.0},
     }
-    _variants = tuple({**over, "window": 18} if "window" in over else over for over in MeanMetric._all_windows)
-    _long_variants = ({"compensated": True, "window": 36}, {"compensated": True, "weighted": True})
+    _variants = ({"window": 18}, {"seconds": 2.0})
+    _long_variants = (
+        {"halflife": 10.0},
+        {"halflife_seconds": 1.0},
+        {"window": 18, "steady": True, "weighted": True},
+        {"compensated": True, "window": 36},
+        {"compensated": True, "weighted": True},
+    )
 
     def _check(self) -> None:
         super()._check()

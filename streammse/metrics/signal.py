@@ -129,7 +129,8 @@ class R2(Metric):
     formulae and a pairwise algorithm for computing sample variances", 1979, eq. 1.5.
     """
 
-    _variants = Metric._all_windows
+    _variants = tuple(over for over in Metric._all_windows if "window" in over)
+    _long_variants = tuple(over for over in Metric._all_windows if "window" not in over)
 
     def _statistic(self) -> Statistic:
         return with_variance(squared_error, _r2)
