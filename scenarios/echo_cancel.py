@@ -309,7 +309,7 @@ def picture(result: Story, path: Path) -> None:
         one = result.outputs[name]
         known = signal.lfilter([1.0 - fade], [1.0, -fade], np.where(active, 1.0, 0.0))
         shown = signal.lfilter([1.0 - fade], [1.0, -fade], np.where(active, one.erle, 0.0)) / np.maximum(known, 1e-6)
-        label = f"{name}: {one.phases['both talk']:.0f} dB while both talk"
+        label = f"{name}: {round(one.phases['both talk'])} dB while both talk"
         below.plot(t, shown[::8], color=colour, lw=width, ls=style, label=label)
     below.axvspan(*TALK, color=GREEN, alpha=0.12, lw=0)
     below.text(np.mean(TALK), -13.2, "both talk", ha="center", color=GREEN)
