@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,13 +10,9 @@ import numpy as np
 
 from . import drive
 from ._jit import COMPLEX, VECTOR
-from ._jit.collector import kept_out
+from ._jit.collector import frozen, kept_out
 from .banks import Bank
 from .node import Node
-
-_lock = threading.Lock()
-_inside = 0  # how many are inside, in all threads: the collector is one for the process
-_froze = False
 
 
 @contextmanager
@@ -50,28 +44,8 @@ def realtime(*nodes: Node | Bank) -> Iterator[None]:
     """
     for node in nodes:
         _ready(node)
-    with kept_out(), _frozen():
+    with kept_out(), frozen():
         yield
-
-
-@contextmanager
-def _frozen() -> Iterator[None]:
-    """Inside, what existed before is not looked at."""
-    global _inside, _froze  # noqa: PLW0603  one collector, one state of it
-    with _lock:
-        if _inside == 0:
-            gc.collect()
-            _froze = gc.get_freeze_count() == 0  # what somebody else froze could not be told apart afterwards
-            if _froze:
-                gc.freeze()
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0 and _froze:
-                gc.unfreeze()
 
 
 def _ready(node: Node | Bank) -> None:
