@@ -820,7 +820,7 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
         return F @ time
 
     W, X = np.zeros((parts, block), complex), np.zeros((parts, block), complex)
-    average, power, errors, desired, worse, turn = np.zeros(block), 0.0, 0.0, 0.0, 0, 0
+    average, power, errors, desired, worse, lost, turn = np.zeros(block), 0.0, 0.0, 0.0, 0, 0, 0
     padded, y = np.concatenate([np.zeros(block), x]), np.zeros(len(x) // block * block)
     for m in range(len(x) // block):
         X = np.concatenate([[F @ padded[m * block : m * block + n]], X[:-1]])
@@ -834,7 +834,8 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
         errors, desired = 0.8 * errors + np.sum((wanted - now) ** 2), 0.8 * desired + np.sum(wanted**2)
         level, least, step = np.maximum(average, scaled), regulariser * block * parts * power, mu
         if errors > 16.0 * desired:
-            raise NotImplementedError
+            lost += 1
+            W, E, errors = np.zeros_like(W), F @ np.concatenate([np.zeros(block), wanted]), desired
         if errors > 2.0 * desired:
             worse += 1
             level[:] = np.mean(level)
@@ -849,7 +850,7 @@ def partitioned(x, d, taps, block, mu, regulariser, smoothing, constraint):
     time = [back(one) for one in W]
     w = np.concatenate([one[:block] for one in time])
     w[block::block] += [one[block] for one in time[:-1]]  # where the next partition begins
-    return y, w[:taps], worse
+    return y, w[:taps], worse, lost
 
 
 def echo(far, mic, taps, block, mu, drift, regulariser):
