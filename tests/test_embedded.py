@@ -13,8 +13,8 @@ import threading
 import time
 import tracemalloc
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numba
@@ -316,20 +316,29 @@ def test_realtime_leaves_alone_what_was_off_or_frozen() -> None:
         gc.enable()
 
 
-def test_whoever_compiles_beside_it_puts_nothing_back_too_soon() -> None:
+def in_another_thread(enter: Callable[[], AbstractContextManager[None]]) -> Callable[[], None]:
+    """Another thread is inside from now on; what is returned lets it leave, and waits until it has."""
     inside, leave = threading.Event(), threading.Event()
 
     def work() -> None:
-        with collector.kept_out():
+        with enter():
             inside.set()
             leave.wait(30)
+
+    def left() -> None:
+        leave.set()
+        other.join(30)
 
     other = threading.Thread(target=work)
     other.start()
     assert inside.wait(30)
+    return left
+
+
+def test_whoever_compiles_beside_it_puts_nothing_back_too_soon() -> None:
+    compiled = in_another_thread(collector.kept_out)
     with sm.realtime():
-        leave.set()
-        other.join(30)
+        compiled()
         assert not gc.isenabled()
     assert gc.isenabled()
 
@@ -350,20 +359,10 @@ def test_nothing_is_collected_while_a_kernel_is_compiled(monkeypatch: pytest.Mon
 
 
 def test_realtime_of_several_threads_ends_with_the_last() -> None:
-    inside, leave = threading.Event(), threading.Event()
-
-    def work() -> None:
-        with sm.realtime():
-            inside.set()
-            leave.wait(30)
-
-    other = threading.Thread(target=work)
     with sm.realtime():
-        other.start()
-        assert inside.wait(30)
+        left = in_another_thread(sm.realtime)
     assert not gc.isenabled()
-    leave.set()
-    other.join(30)
+    left()
     assert gc.isenabled()
 
 

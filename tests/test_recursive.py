@@ -7,6 +7,7 @@ import pytest
 from scipy import optimize, signal
 
 import streammse as sm
+from benchmarks import poles
 from streammse.filters.recursive import RecursiveFilter, stepped_up
 from streammse.kernels import recursive as k
 
@@ -151,21 +152,7 @@ def test_sharf_converges_where_its_condition_holds_only() -> None:
     assert np.mean((d - y)[-5000:] ** 2) < 1e-6 * np.mean(d**2)
 
 
-def pair(*polar: float) -> np.ndarray:
-    """Poles at these radii and angles, and at their conjugates."""
-    one = np.array(polar).reshape(-1, 2)
-    up = one[:, 0] * np.exp(1j * one[:, 1])
-    return np.poly(np.r_[up, up.conj()]).real
-
-
-PLANTS = {
-    "resonance": ([1.0], [1.0, -1.6, 0.8]),
-    "narrow": ([0.1], [1.0, -1.85, 0.95]),
-    "real": ([1.0, 0.3, -0.2], np.poly([0.9, -0.5])),
-    "third": ([1.0, 0.4, 0.2], np.convolve(pair(0.64, 0.67), [1.0, -0.8])),
-    "fourth": ([1.0, -0.5, 0.3, 0.1], pair(0.9, 0.5, 0.85, 1.8)),
-    "butterworth": signal.butter(4, 0.3),
-}
+PLANTS = {name: poles.PLANTS[name] for name in ("resonance", "narrow", "real", "third", "fourth", "butterworth")}
 
 
 def trial(plant: str, colour: float, seed: int = 0, noise: float = 0.0, samples: int = 20_000):
